@@ -86,12 +86,12 @@ fn found(access: &RegistryAccess) -> String {
 }
 
 /// What is wrong with a repository, and whether anything would fail for it.
-struct Wrong {
+struct AccessProblem {
     fault: Fault,
     is_bad: bool,
 }
 
-impl Wrong {
+impl AccessProblem {
     fn into_check(self, check: Check) -> Check {
         if self.is_bad { check.bad(self.fault) } else { check.note(self.fault) }
     }
@@ -101,17 +101,17 @@ fn wrong(
     repository: &ImageRepository,
     access: &RegistryAccess,
     permission: &Permission,
-) -> Option<Wrong> {
+) -> Option<AccessProblem> {
     if let Err(fault) = &access.read {
         let fault = fault.clone().within(format!("{repository} may not be read"));
-        return Some(Wrong { fault, is_bad: true });
+        return Some(AccessProblem { fault, is_bad: true });
     }
     let fault = access.write.as_ref().err()?;
     let fault = fault.clone().within(format!("pushing to {repository} would fail"));
     match (permission, &access.login) {
-        (Permission::Yes(_), _) => Some(Wrong { fault, is_bad: true }),
+        (Permission::Yes(_), _) => Some(AccessProblem { fault, is_bad: true }),
         // Who has no login does not mean to push.
-        (Permission::OnRequest(_), Some(_)) => Some(Wrong { fault, is_bad: false }),
+        (Permission::OnRequest(_), Some(_)) => Some(AccessProblem { fault, is_bad: false }),
         (Permission::OnRequest(_), None) | (Permission::Never(_), _) => None,
     }
 }

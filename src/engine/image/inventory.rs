@@ -69,7 +69,7 @@ pub fn inventories(
 
 /// Packages and how they belong together.
 struct Packages {
-    packages: Vec<Value>,
+    listed: Vec<Value>,
     relations: Vec<Value>,
     libraries: BTreeMap<Library, String>,
 }
@@ -81,13 +81,13 @@ const BASE: &str = "SPDXRef-Base";
 impl Packages {
     fn new(spec: &ImageSpec, manifest: &Descriptor, platform: Platform) -> Self {
         let mut all =
-            Self { packages: Vec::new(), relations: Vec::new(), libraries: BTreeMap::new() };
+            Self { listed: Vec::new(), relations: Vec::new(), libraries: BTreeMap::new() };
         let url = spec.reference().pinned(manifest.digest).package_url();
         let mut image = package(IMAGE, &spec.repository.to_string(), Some(&spec.version), &url);
         image["primaryPackagePurpose"] = "CONTAINER".into();
         image["checksums"] = sha256(&manifest.digest.to_string());
         image["comment"] = platform.to_string().into();
-        all.packages.push(image);
+        all.listed.push(image);
         all.relate(DOCUMENT, "DESCRIBES", IMAGE);
         all
     }
@@ -101,7 +101,7 @@ impl Packages {
         package["primaryPackagePurpose"] = "CONTAINER".into();
         package["checksums"] = sha256(&of_platform.manifest.to_string());
         package["comment"] = "what is in it is not listed here".into();
-        self.packages.push(package);
+        self.listed.push(package);
         self.relate(IMAGE, "DESCENDANT_OF", BASE);
     }
 
@@ -119,13 +119,13 @@ impl Packages {
                 libraries = locked_crates(&text);
                 comment += "; its libraries are all that Cargo.lock names";
             }
-            let id = format!("SPDXRef-Program-{}", self.packages.len());
+            let id = format!("SPDXRef-Program-{}", self.listed.len());
             let url = format!("pkg:generic/{name}@{}", stamp.version.replace('+', "%2B"));
             let mut program = package(&id, name.as_str(), Some(&stamp.version), &url);
             program["primaryPackagePurpose"] = "APPLICATION".into();
             program["checksums"] = sha256(&digest.to_string());
             program["comment"] = comment.into();
-            self.packages.push(program);
+            self.listed.push(program);
             self.relate(IMAGE, "CONTAINS", &id);
             for library in libraries {
                 let library = self.library(library);
@@ -149,7 +149,7 @@ impl Packages {
             (_, Some(sum)) => listed["sourceInfo"] = sum.clone().into(),
             (_, None) => {}
         }
-        self.packages.push(listed);
+        self.listed.push(listed);
         self.libraries.insert(library, id.clone());
         id
     }
@@ -171,7 +171,7 @@ impl Packages {
             "name": format!("{} {platform}", spec.reference()),
             "documentNamespace": format!("https://spdx.org/spdxdocs/forge-image-{}", manifest.digest),
             "creationInfo": { "created": CREATED, "creators": [format!("Tool: {tool}")] },
-            "packages": self.packages,
+            "packages": self.listed,
             "relationships": self.relations,
         });
         document.to_string().into_bytes()

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     io,
     path::Path,
 };
@@ -13,7 +12,7 @@ use std::{
 use serde::Deserialize;
 
 use super::elf::section;
-use crate::archive::inflate_zlib;
+use crate::{archive::inflate_zlib, disk::open_file};
 
 /// The most that a program says of its libraries, in bytes.
 const MOST: u64 = 16 << 20;
@@ -49,7 +48,7 @@ impl Library {
 /// # Errors
 /// If it cannot be read.
 pub fn libraries_in(path: &Path) -> io::Result<BTreeSet<Library>> {
-    let mut file = File::open(path)?;
+    let mut file = open_file(path)?;
     if let Some(bytes) = section(&mut file, ".go.buildinfo", MOST)? {
         return Ok(go_modules(&bytes).unwrap_or_default());
     }
@@ -114,17 +113,17 @@ fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The crates that `json`, written by `cargo auditable`, tells of; less those that only built it.
 fn crates(json: &[u8]) -> Option<BTreeSet<Library>> {
     #[derive(Deserialize)]
-    struct Audited {
-        packages: Vec<Package>,
+    struct AuditableCrates {
+        packages: Vec<AuditableCrate>,
     }
     #[derive(Deserialize)]
-    struct Package {
+    struct AuditableCrate {
         name: String,
         version: String,
         #[serde(default)]
         kind: String,
     }
-    let audited: Audited = serde_json::from_slice(json).ok()?;
+    let audited: AuditableCrates = serde_json::from_slice(json).ok()?;
     let packages = audited.packages.into_iter().filter(|package| package.kind != "build");
     Some(packages.map(|it| cargo(it.name, it.version, None)).collect())
 }

@@ -69,7 +69,7 @@ impl BasePin {
     ///
     /// # Errors
     /// `Store` if the registry does not say; `Usage` if there is no such tag.
-    pub async fn look(&self, registries: &Registries, pre: bool) -> Result<BaseLook, Fault> {
+    pub async fn look_up(&self, registries: &Registries, pre: bool) -> Result<BaseLook, Fault> {
         let (repository, tag) = (&self.written.repository, self.tag());
         let found = registries.manifest(&repository.tagged(tag)).await?.ok_or_else(|| {
             Fault::new(Kind::Usage, format!("there is no image {repository}:{tag} any more"))
@@ -94,7 +94,7 @@ pub async fn look_at_bases(
     pre: bool,
 ) -> Vec<(BasePin, Result<BaseLook, Fault>)> {
     let looks = pins.into_iter().map(|pin| async move {
-        let look = pin.look(registries, pre).await;
+        let look = pin.look_up(registries, pre).await;
         (pin, look)
     });
     stream::iter(looks).buffered(AT_ONCE).collect().await
