@@ -188,7 +188,7 @@ impl<'w> BumpSession<'w> {
         };
         tell_failures(self.session, failed.iter());
         let failed = agenda.failed.into_iter().chain(failed).collect();
-        Ok(Agenda { bases, failed, ..agenda })
+        Ok(Agenda { failed, bases, ..agenda })
     }
 
     /// The steps to the newest versions that are wished for.
@@ -343,7 +343,9 @@ impl<'w> BumpSession<'w> {
                 Cell::new(Role::Dim, step.comparison(subsystem).unwrap_or_default()),
             ]);
         }
-        bases.iter().for_each(|base| base.add_to(&mut table));
+        for base in bases {
+            base.add_to(&mut table);
+        }
         let note = if is_written { "" } else { "nothing was written: --dry-run\n" };
         self.session.say(&format!("{}{note}", table.render(self.session.stdout_style())))
     }

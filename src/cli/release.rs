@@ -54,7 +54,7 @@ pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, CliErro
             .hint("let CI run it, on the default branch or a tag")
             .into());
     }
-    let (binaries, images) = parts_to_promote(session, words)?;
+    let PromotedParts { binaries, images } = parts_to_promote(session, words)?;
     let mut codes = Vec::new();
     if let Some(names) = binaries {
         codes.push(publish(
@@ -71,12 +71,16 @@ pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, CliErro
     Ok(codes.into_iter().max().unwrap_or_default())
 }
 
-/// The words for those of which binaries are released, and for those with an image; nothing where
-/// there are none.
-fn parts_to_promote(
-    session: &Session,
-    words: &[String],
-) -> Result<(Option<Vec<String>>, Option<Vec<String>>), CliError> {
+/// What `forge promote` is about, as words; nothing where there is none of the kind.
+struct PromotedParts {
+    /// Those of which binaries are released.
+    binaries: Option<Vec<String>>,
+    /// Those with an image.
+    images: Option<Vec<String>>,
+}
+
+/// What `words` name of either kind.
+fn parts_to_promote(session: &Session, words: &[String]) -> Result<PromotedParts, CliError> {
     let workspace = session.workspace()?;
     let (named, _) = super::versions::chosen(words)?;
     let names = select(&workspace, &named)?;
@@ -90,11 +94,11 @@ fn parts_to_promote(
         Some(words.collect::<Vec<_>>()).filter(|words| !words.is_empty())
     };
     let (binaries, images) = (of(&Subsystem::releases_binaries), of(&|it| it.image.is_some()));
-    match (&binaries, &images) {
+    if binaries.is_none() && images.is_none() {
         // Nothing at all is told as it ever was.
-        (None, None) => Ok((Some(words.to_vec()), None)),
-        _ => Ok((binaries, images)),
+        return Ok(PromotedParts { binaries: Some(words.to_vec()), images });
     }
+    Ok(PromotedParts { binaries, images })
 }
 
 fn publish(

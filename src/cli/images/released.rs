@@ -257,7 +257,7 @@ fn row(pin: &ImagePin, image: &ReleasedImage) -> [Cell; 6] {
         }
     };
     let marks = [("pinned", is_pinned(pin, image)), ("locked", is_locked(pin, image))];
-    let marks = marks.into_iter().filter_map(|(mark, holds)| holds.then(|| mark.to_owned()));
+    let marks = marks.into_iter().filter(|(_, holds)| *holds).map(|(mark, _)| mark.to_owned());
     let marks: Vec<_> = marks.chain([format!("image in {}", image.repository)]).collect();
     [
         Cell::new(Role::Name, image.name.as_str()),
