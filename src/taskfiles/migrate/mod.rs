@@ -167,12 +167,12 @@ pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     let (pages, renamed) = (survey.pages(), survey.renamed());
     let moved = moved(&subsystems);
     let (gone, replaced) = (fates.gone(), fates.replaced());
-    let files = files(&stack, &pages, &replaced);
+    let files = taskfile_fates(&stack, &pages, &replaced);
     Migration { pages, gone, replaced, files, moved, renamed }
 }
 
 /// What becomes of each Taskfile.
-fn files(stack: &Stack, pages: &[WrittenFile], replaced: &[Replacement]) -> Vec<TaskfileFate> {
+fn taskfile_fates(stack: &Stack, pages: &[WrittenFile], replaced: &[Replacement]) -> Vec<TaskfileFate> {
     let fate = |(at, file): (usize, &Taskfile)| {
         let path = &file.file.path;
         let holds = |page: &&WrittenFile| page.from.iter().any(|(from, _)| from == path);
