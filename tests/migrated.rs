@@ -34,7 +34,7 @@ const MARKED: &[(&str, &[&str])] = &[
         "lists, mappings and templated names that only a run knows",
         &["055", "185", "232", "233", "246"],
     ),
-    ("what a call must give, and what it gives on", &["155", "165", "248"]),
+    ("what a call must give, and what it gives on", &["155", "165"]),
     ("what is given on the command line and shadows a list or a word", &["223", "225", "235"]),
     ("MATCH as Go prints it, and times", &["236", "238"]),
     ("numbers, words and quotes as Go writes them", &["054", "193", "197"]),
@@ -44,7 +44,7 @@ const MARKED: &[(&str, &[&str])] = &[
 /// does the same, or all that differs is listed and marked.
 const OF_RUNS: &str = "250";
 /// How many of those have something to mark.
-const MARKED_OF_RUNS: usize = 0;
+const MARKED_OF_RUNS: usize = 45;
 const MISTAKEN: &[&str] = &["074", "089", "090", "091", "098", "099", "166", "220", "221", "229"];
 
 fn marked() -> BTreeSet<String> {

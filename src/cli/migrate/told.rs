@@ -53,15 +53,15 @@ pub(super) fn checked(migration: &Migration, outcome: &Outcome) -> String {
             let is_key = |key: &&str| {
                 matches!(*key, "source" | "build" | "upstream" | "service" | "vars" | "env")
             };
-            listed(&mut text, "spec", keys.filter(is_key).map(str::to_owned).collect());
+            listed(&mut text, "spec", &keys.filter(is_key).map(str::to_owned).collect::<Vec<_>>());
         }
-        listed(&mut text, "tasks", file.tasks.clone());
+        listed(&mut text, "tasks", &file.tasks);
         let mut verbs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (task, instead) in &file.gone {
             verbs.entry(instead).or_default().push(task);
         }
         let verbs = verbs.into_iter().map(|(verb, tasks)| format!("{verb} ({})", tasks.join(", ")));
-        listed(&mut text, "verbs", verbs.collect());
+        listed(&mut text, "verbs", &verbs.collect::<Vec<_>>());
         // Marks of a page that several files come to are told once, at the first.
         let is_first =
             page.is_some_and(|page| page.from.first().is_some_and(|(from, _)| *from == file.path));
@@ -73,7 +73,7 @@ pub(super) fn checked(migration: &Migration, outcome: &Outcome) -> String {
     text
 }
 
-fn listed(text: &mut String, what: &str, all: Vec<String>) {
+fn listed(text: &mut String, what: &str, all: &[String]) {
     if !all.is_empty() {
         let _ = writeln!(text, "  {what:<8} {}", all.join(", "));
     }

@@ -172,7 +172,11 @@ pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
 }
 
 /// What becomes of each Taskfile.
-fn taskfile_fates(stack: &Stack, pages: &[WrittenFile], replaced: &[Replacement]) -> Vec<TaskfileFate> {
+fn taskfile_fates(
+    stack: &Stack,
+    pages: &[WrittenFile],
+    replaced: &[Replacement],
+) -> Vec<TaskfileFate> {
     let fate = |(at, file): (usize, &Taskfile)| {
         let path = &file.file.path;
         let holds = |page: &&WrittenFile| page.from.iter().any(|(from, _)| from == path);
