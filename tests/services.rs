@@ -674,7 +674,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: write a number and `s`, `m` or `h`, such as `90s`, `10m` or `1h30m`
 
-    error: `service.stop.signal` must be `TERM` or `INT` or `QUIT` or `HUP` or `USR1` or `USR2` or `KILL`, not `KIL`
+    error: `service.stop.signal` must be `TERM`, `INT`, `QUIT`, `HUP`, `USR1`, `USR2` or `KILL`, not `KIL`
      --> subsystems/d.yml:2:71
       |
     2 | service: { run: d, ready: { tcp: 123456, period: 5 }, stop: { signal: KIL, grace: soon } }
@@ -706,7 +706,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: known are `http`, `tcp`, `run`, `period`, `timeout`, `retries`, `delay`
 
-    error: `service.restart` must be `no` or `on-failure` or `always`, not `yes`
+    error: `service.restart` must be `no`, `on-failure` or `always`, not `yes`
      --> subsystems/e.yml:2:71
       |
     2 | service: { run: 'e {{ prot }}', ready: { run: x, tries: 3 }, restart: yes }

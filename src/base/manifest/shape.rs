@@ -131,7 +131,12 @@ impl Shape {
             Self::Count => "a number such as 1".into(),
             Self::Choice(words) => {
                 let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-                words.join(" or ")
+                match words.split_last() {
+                    Some((last, others)) if !others.is_empty() => {
+                        format!("{} or {last}", others.join(", "))
+                    }
+                    _ => words.concat(),
+                }
             }
             Self::List(_) => "a list".into(),
             Self::Map(names, _) => format!("a mapping from {names}"),

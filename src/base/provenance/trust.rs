@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{Builder, Statement, policy::refused_event};
-use crate::model::Sha256;
+use crate::model::{Fault, Kind, Sha256};
 
 /// Whose assets are downloaded: `trust:` in `versions.yml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +83,25 @@ pub fn judge(
             ),
         }),
     }
+}
+
+/// What is said where `trust` refuses `what`, of the subsystem `name`, since `why`.
+#[must_use]
+pub fn distrusted(trust: Trust, name: &str, what: &str, why: String) -> Fault {
+    let (takes, hint) = match trust {
+        Trust::Attested => (
+            "what GitHub attests that CI built",
+            "let CI publish and attest it (`forge ci:init --attest`)".to_owned(),
+        ),
+        Trust::Any | Trust::Ci => (
+            "what CI built",
+            format!("let CI build the same and vouch for it with `forge promote {name}`"),
+        ),
+    };
+    Fault::new(Kind::Verification, format!("{what} is not trusted"))
+        .because(format!("`trust: {trust}` in versions.yml takes only {takes}"))
+        .because(why)
+        .hint(format!("{hint}, or write `trust: any`; nothing was installed"))
 }
 
 /// Why the run that `statement` tells of is none that may publish. One at the default branch need not

@@ -2,9 +2,11 @@
 //! its first byte is.
 
 use crate::{
-    model::{Fault, Kind, Name, Sha256},
+    model::{Fault, Sha256},
     probe::{ArtifactSpec, trusted_repositories},
-    provenance::{MAX_BYTES, Trust, judge, promotion_name, read_statements, statement_name},
+    provenance::{
+        MAX_BYTES, Trust, distrusted, judge, promotion_name, read_statements, statement_name,
+    },
     store::{Store, read_text},
 };
 
@@ -29,7 +31,8 @@ impl Context {
             return Ok(None);
         }
         let label = format!("{tag}/{} from {}", want.asset, store.url());
-        let refused = |why: String| refusal(workspace.trust, &want.id.name, &label, why);
+        let name = want.id.name.as_str();
+        let refused = |why: String| distrusted(workspace.trust, name, &label, why);
         let sha256 = sha256.ok_or_else(|| {
             refused(
                 "neither forge.lock nor a .sha256 file gives its digest, which provenance is about"
@@ -57,21 +60,4 @@ impl Context {
         }
         Err(refused(unread.unwrap_or(why)))
     }
-}
-
-fn refusal(trust: Trust, name: &Name, label: &str, why: String) -> Fault {
-    let (takes, hint) = match trust {
-        Trust::Attested => (
-            "what GitHub attests that CI built",
-            "let CI publish and attest it (`forge ci:init --attest`)".to_owned(),
-        ),
-        Trust::Any | Trust::Ci => (
-            "what CI built",
-            format!("let CI build the same and vouch for it with `forge promote {name}`"),
-        ),
-    };
-    Fault::new(Kind::Verification, format!("{label} is not trusted"))
-        .because(format!("`trust: {trust}` in versions.yml takes only {takes}"))
-        .because(why)
-        .hint(format!("{hint}, or write `trust: any`; nothing was installed"))
 }

@@ -10,9 +10,9 @@ use super::{ReferenceTopic, code, table};
 pub use documents::JSON_DOCUMENTS;
 pub use schema::document_schema;
 
-/// A document: its name, the verbs that print it, what it is, and its keys with their kinds and meanings. A kind is
-/// `t` for text, `n` for a number and `b` for `true` or `false`; with `?` at its end it may be `null`, with `-`
-/// before it the key may be absent.
+/// A document: its name, the verbs that print it, what it is, and its keys with their kinds and meanings. A kind
+/// is `t` for text, `n` for a number, `b` for `true` or `false`, and nothing for a mapping; with `?` at its end it
+/// may be `null`, with `-` before it the key may be absent.
 pub type JsonDocument = (
     &'static str,
     &'static [&'static str],
@@ -43,7 +43,7 @@ fn words(kind: &str) -> String {
         "n?" => "a number, or `null`",
         "b" => "`true` or `false`",
         "b?" => "`true`, `false` or `null`",
-        _ => "anything",
+        _ => "a mapping, or `null`",
     };
     format!("{value}{absent}")
 }

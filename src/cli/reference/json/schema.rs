@@ -77,7 +77,10 @@ impl SchemaNode {
                 let required: Vec<_> = required.map(|(key, _)| *key).collect();
                 let properties: Map<_, _> =
                     keys.iter().map(|(key, node)| ((*key).to_owned(), node.schema())).collect();
-                json!({ "type": "object", "properties": properties, "required": required })
+                let object =
+                    json!({ "type": "object", "properties": properties, "required": required });
+                let is_null = self.kind.ends_with('?');
+                if is_null { json!({ "anyOf": [object, { "type": "null" }] }) } else { object }
             }
         }
     }

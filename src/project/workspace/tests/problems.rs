@@ -63,13 +63,13 @@ problems! {
     text_for_a_list: manifest_problem("versions: {x: v1}\nplatforms: linux-amd64\n", "linux-amd64")
         => "`platforms` must be a list", "write a list";
     a_word_that_is_no_trust: manifest_problem("versions: {x: v1}\ntrust: Ci\n", "Ci")
-        => "`trust` must be `any` or `ci`, not `Ci`", "known are `any`, `ci`";
+        => "`trust` must be `any`, `ci` or `attested`, not `Ci`", "known are `any`, `ci`, `attested`";
     what_is_no_repository: manifest_problem("versions: {x: v1}\nrepository: o/r\n", "o/r")
         => "`o/r` is not the address of a repository", "https://github.com/OWNER/REPO";
     a_host_is_no_repository: manifest_problem("versions: {x: v1}\nrepository: https://github.com/o\n", "https://github.com/o")
         => "is not the address of a repository", "https://github.com/OWNER/REPO";
     trust_in_a_list: manifest_problem("versions: {x: v1}\ntrust: [ci]\n", "[ci]")
-        => "`trust` must be `any` or `ci`, not a list", "write";
+        => "`trust` must be `any`, `ci` or `attested`, not a list", "write";
     a_key_without_value: spec_problem("desc:\nbuild: {run: make}\n", "")
         => "`desc` is empty", "remove the key";
     an_empty_text: spec_problem("binary: ''\nbuild: {run: make}\n", "''")
