@@ -2,9 +2,11 @@
 //! its first byte is.
 
 use crate::{
-    model::{Fault, Kind, Name, Sha256},
+    model::{Fault, Sha256},
     probe::{ArtifactSpec, trusted_repositories},
-    provenance::{MAX_BYTES, Trust, judge, promotion_name, read_statements, statement_name},
+    provenance::{
+        MAX_BYTES, Trust, distrusted, judge, promotion_name, read_statements, statement_name,
+    },
     store::{Store, read_text},
 };
 
@@ -29,7 +31,7 @@ impl Context {
             return Ok(None);
         }
         let label = format!("{tag}/{} from {}", want.asset, store.url());
-        let refused = |why: String| refusal(&want.id.name, &label, why);
+        let refused = |why: String| distrusted(want.id.name.as_str(), &label, why);
         let sha256 = sha256.ok_or_else(|| {
             refused(
                 "neither forge.lock nor a .sha256 file gives its digest, which provenance is about"
@@ -53,14 +55,4 @@ impl Context {
         }
         Err(refused(unread.unwrap_or(why)))
     }
-}
-
-fn refusal(name: &Name, label: &str, why: String) -> Fault {
-    Fault::new(Kind::Verification, format!("{label} is not trusted"))
-        .because("`trust: ci` in versions.yml takes only what CI built")
-        .because(why)
-        .hint(format!(
-            "let CI build the same and vouch for it with `forge promote {name}`, or write \
-             `trust: any`; nothing was downloaded"
-        ))
 }

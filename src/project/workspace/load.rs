@@ -185,6 +185,7 @@ fn resolve(
         runners: settings.runners,
         repository: settings.repository,
         trust: settings.trust,
+        image_trust: settings.image_trust,
         mode: mode(manifest),
         env,
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),
