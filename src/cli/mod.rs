@@ -17,6 +17,7 @@ mod ci;
 mod clean;
 mod completion;
 mod component_notes;
+mod deploy;
 mod desk;
 mod doctor;
 mod durations;
@@ -210,6 +211,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Down { names } | Verb::Stop { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Ps { names } => services::ps(session, &names),
+        Verb::Deploy(wish) => deploy::deploy(session, &wish),
+        Verb::Rollback(wish) => deploy::rollback(session, &wish),
+        Verb::Deployments(wish) => deploy::deployments(session, &wish),
         Verb::Attach(wish) => attach::attach(session, &wish),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),

@@ -16,6 +16,7 @@ impl Verb {
                 | Self::Help(_)
                 | Self::Ps { .. }
                 | Self::Attach(_)
+                | Self::Deployments(_)
                 | Self::List { .. }
                 | Self::Graph { .. }
                 | Self::Affected { .. }

@@ -35,6 +35,11 @@ impl ProcessId {
         is_alive(process).then(|| Self { pid: number, began: began(process) })
     }
 
+    /// A process of which only the number is known.
+    pub fn unknown(number: i32) -> Self {
+        Self { pid: number, began: 0 }
+    }
+
     /// Whether it lives; one that only waits to be reaped does not.
     pub fn is_alive(&self) -> bool {
         Self::find(self.pid).as_ref() == Some(self)

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid},
+    process::{
+        Pid, Signal, WaitOptions, kill_process, kill_process_group, test_kill_process_group,
+        waitpgid,
+    },
 };
 
-use super::guardian::Guardian;
+use super::{Ending, guardian::Guardian};
 
 /// How long processes that a command left behind may take to end when told to.
 pub const GRACE: Duration = Duration::from_millis(300);
@@ -36,9 +39,16 @@ pub struct ProcessGroup<'a> {
 
 impl<'a> ProcessGroup<'a> {
     /// The group that `leader` leads.
-    pub fn new(leader: Pid, guardian: &'a Guardian) -> Self {
-        guardian.began(leader);
+    pub fn new(leader: Pid, guardian: &'a Guardian, ending: Option<Ending>) -> Self {
+        guardian.began(leader, ending);
         Self { leader, guardian, gone: false }
+    }
+
+    /// Asks the leader alone to end.
+    pub fn ask(&self, ending: Ending) {
+        if !self.gone {
+            let _ = kill_process(self.leader, ending.signal());
+        }
     }
 
     /// Tells all processes of the group to end.

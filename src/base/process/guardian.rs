@@ -8,7 +8,11 @@
 //! ```text
 //! +4711
 //! -4711
+//! +4712 2 300000
 //! ```
+//!
+//! The last says how that one is to be ended: its leader is asked by signal 2, and again after five
+//! minutes ([`Ending`]).
 //!
 //! When the pipe ends, forge is dead, and the groups still listed are told to end, and
 //! killed a second later, as is every process that carries a mark of that forge. A forge that
@@ -19,7 +23,7 @@
 //! holds the pipe open until it does. Runs without commands start none.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     ffi::OsString,
     io::{self, BufRead, BufReader, PipeWriter, Write},
     os::unix::process::CommandExt,
@@ -27,12 +31,13 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::{
+    Ending,
     census::ProcessId,
     children::{Unmarked, account},
     strays,
@@ -63,8 +68,9 @@ pub fn main() {
 /// with a mark that begins with `mark`.
 fn guard(mark: &str) {
     let groups = groups_left(io::stdin().lock());
+    end_with_care(&groups);
     let signal_all = |signal| {
-        for group in &groups {
+        for group in groups.keys() {
             let _ = kill_process_group(*group, signal);
         }
         for stray in strays::marked(mark) {
@@ -76,7 +82,7 @@ fn guard(mark: &str) {
     // Most end at once; there is no need to stay then.
     let is_alive = |group: &Pid| rustix::process::test_kill_process_group(*group).is_ok();
     for _ in 0..50 {
-        if !groups.iter().any(is_alive) && strays::marked(mark).is_empty() {
+        if !groups.keys().any(is_alive) && strays::marked(mark).is_empty() {
             return;
         }
         sleep(GRACE / 50);
@@ -84,16 +90,48 @@ fn guard(mark: &str) {
     signal_all(Signal::KILL);
 }
 
-/// Reads to the end of `input` which groups began and did not end.
-fn groups_left(input: impl io::Read) -> HashSet<Pid> {
-    let mut groups = HashSet::new();
+/// Asks the leaders of those groups that must not be cut off, and gives them their time.
+fn end_with_care(groups: &HashMap<Pid, Option<Ending>>) {
+    let careful = || groups.iter().filter_map(|(group, ending)| Some((*group, (*ending)?)));
+    let ask = || {
+        for (group, ending) in careful() {
+            let _ = kill_process(group, ending.signal());
+        }
+    };
+    let is_alive =
+        |(group, _): (Pid, Ending)| rustix::process::test_kill_process_group(group).is_ok();
+    let wait = |limit: Duration| {
+        let began = Instant::now();
+        while careful().any(is_alive) && began.elapsed() < limit {
+            sleep(GRACE / 50);
+        }
+    };
+    let Some(grace) = careful().map(|(_, ending)| ending.grace).max() else { return };
+    ask();
+    wait(grace);
+    ask();
+    wait(Ending::LAST_GRACE.min(grace));
+}
+
+/// Reads to the end of `input` which groups began and did not end, and how they are to be ended.
+fn groups_left(input: impl io::Read) -> HashMap<Pid, Option<Ending>> {
+    let mut groups = HashMap::new();
     for line in BufReader::new(input).lines().map_while(Result::ok) {
-        let Some((sign, number)) = line.split_at_checked(1) else { continue };
-        let Some(group) = number.parse().ok().and_then(Pid::from_raw) else { continue };
-        match sign {
-            "+" => groups.insert(group),
-            _ => groups.remove(&group),
+        let Some((sign, rest)) = line.split_at_checked(1) else { continue };
+        let mut words = rest.split(' ');
+        let Some(group) = words.next().and_then(|word| word.parse().ok()).and_then(Pid::from_raw)
+        else {
+            continue;
         };
+        let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
+        let ending = number().zip(number()).map(|(signal, grace)| Ending {
+            signal: i32::try_from(signal).unwrap_or_default(),
+            grace: Duration::from_millis(grace),
+        });
+        match sign {
+            "+" => drop(groups.insert(group, ending)),
+            _ => drop(groups.remove(&group)),
+        }
     }
     groups
 }
@@ -107,7 +145,7 @@ pub struct Guardian {
 
 #[derive(Default)]
 struct GuardianState {
-    groups: HashSet<Pid>,
+    groups: HashMap<Pid, Option<Ending>>,
     /// Whether it was started, or tried to.
     started: bool,
     process: Option<(Child, PipeWriter)>,
@@ -133,23 +171,23 @@ impl Guardian {
         // Without a guardian all is well as long as nobody kills forge, so a system that
         // has no process left for one is no reason to stop.
         state.process = spawn(words).ok();
-        for group in state.groups.clone() {
-            state.write_sign('+', group);
+        for (group, ending) in state.groups.clone() {
+            state.write_sign('+', group, ending);
         }
     }
 
     /// A process group began.
-    pub fn began(&self, group: Pid) {
+    pub fn began(&self, group: Pid, ending: Option<Ending>) {
         let mut state = self.state();
-        state.groups.insert(group);
-        state.write_sign('+', group);
+        state.groups.insert(group, ending);
+        state.write_sign('+', group, ending);
     }
 
     /// A process group is gone.
     pub fn ended(&self, group: Pid) {
         let mut state = self.state();
         state.groups.remove(&group);
-        state.write_sign('-', group);
+        state.write_sign('-', group, None);
     }
 
     fn state(&self) -> MutexGuard<'_, GuardianState> {
@@ -158,10 +196,11 @@ impl Guardian {
 }
 
 impl GuardianState {
-    fn write_sign(&mut self, sign: char, group: Pid) {
+    fn write_sign(&mut self, sign: char, group: Pid, ending: Option<Ending>) {
         if let Some((_, pipe)) = &mut self.process {
             // One write, so that a line is never torn; fails only if the guardian is dead.
-            let line = format!("{sign}{}\n", group.as_raw_nonzero());
+            let how = ending.map(|it| format!(" {} {}", it.signal, it.grace.as_millis()));
+            let line = format!("{sign}{}{}\n", group.as_raw_nonzero(), how.unwrap_or_default());
             let _ = pipe.write_all(line.as_bytes());
         }
     }
@@ -198,7 +237,7 @@ impl Drop for Guardian {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path, time::Instant};
+    use std::{fs, path::Path};
 
     use super::{
         super::{Cancel, Command as Line, CommandLine, CommandRunner, Runner},
@@ -212,8 +251,11 @@ mod tests {
     #[test]
     fn groups_that_ended_are_forgotten() {
         let groups = groups_left(&b"+10\n+11\n-10\nrubbish\n+0\n+12"[..]);
-        let expected = [11, 12].map(|n| Pid::from_raw(n).unwrap());
-        assert_eq!(groups, HashSet::from(expected));
+        let expected = [11, 12].map(|n| (Pid::from_raw(n).unwrap(), None));
+        assert_eq!(groups, HashMap::from(expected));
+        let groups = groups_left(&b"+10 2 300000\n"[..]);
+        let ending = Ending { signal: 2, grace: Duration::from_secs(300) };
+        assert_eq!(groups.into_values().next(), Some(Some(ending)));
     }
 
     fn this_test(name: &str) -> Vec<OsString> {

@@ -13,7 +13,7 @@ use rustix::process::Pid;
 use tokio::{process::Child, time::sleep};
 
 use super::{
-    Cancel, Command,
+    Cancel, Command, Ending,
     ending::{fault_of, timeout_fault},
     group::ProcessGroup,
     launch::{Launched, launch},
@@ -56,7 +56,7 @@ impl CommandRun<'_> {
         shared.guardian.start();
         let Launched { mut child, output, errors } =
             launch(command, &shared.environment, variables).await?;
-        let mut group = ProcessGroup::new(leader(&child)?, &shared.guardian);
+        let mut group = ProcessGroup::new(leader(&child)?, &shared.guardian, command.ending);
         let output = output.ok_or_else(|| Fault::new(Kind::Failed, "a command has no output"))?;
         let mut stream = CommandStream::new(
             shared,
@@ -112,6 +112,10 @@ impl CommandRun<'_> {
             limit = out_of_time => StopReason::OutOfTime(limit),
         };
         stop.get_or_init(|| why);
+        if let Some(ending) = self.command.ending {
+            self.end_with_care(ending, target).await;
+            return pending().await;
+        }
         target.terminate();
         tokio::select! {
             () = sleep(self.shared.grace) => {}
@@ -122,8 +126,25 @@ impl CommandRun<'_> {
     }
 }
 
+impl CommandRun<'_> {
+    /// Asks `target`, waits, asks once more, waits, and kills what is left. Somebody who asks twice
+    /// spares it the first wait.
+    async fn end_with_care(&self, ending: Ending, target: &impl Endable) {
+        target.ask(ending);
+        tokio::select! {
+            () = sleep(ending.grace) => {}
+            () = self.cancel.killed() => {}
+        }
+        target.ask(ending);
+        sleep(Ending::LAST_GRACE.min(ending.grace)).await;
+        target.kill();
+    }
+}
+
 /// What can be told to end.
 pub trait Endable {
+    /// Asks its main process, and nothing that this started.
+    fn ask(&self, ending: Ending);
     /// Tells it to.
     fn terminate(&self);
     /// Gives it no choice.
@@ -131,6 +152,10 @@ pub trait Endable {
 }
 
 impl Endable for ProcessGroup<'_> {
+    fn ask(&self, ending: Ending) {
+        ProcessGroup::ask(self, ending);
+    }
+
     fn terminate(&self) {
         ProcessGroup::terminate(self);
     }

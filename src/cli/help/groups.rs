@@ -15,7 +15,7 @@ pub(super) struct VerbGroup {
 }
 
 /// All verbs that people see.
-pub(super) const GROUPS: [VerbGroup; 7] = [
+pub(super) const GROUPS: [VerbGroup; 8] = [
     VerbGroup { title: "Start", is_told: true, verbs: &["init", "add", "migrate", "doctor"] },
     VerbGroup {
         title: "Daily",
@@ -49,6 +49,11 @@ pub(super) const GROUPS: [VerbGroup; 7] = [
             "promote",
             "history",
         ],
+    },
+    VerbGroup {
+        title: "Deploy",
+        is_told: false,
+        verbs: &["deploy", "rollback", "deployments"],
     },
     VerbGroup {
         title: "Versions",

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     manifest::{
-        Findings, ManifestDoc, Node, Pair, Quoting, Scalar, SpecDoc, pairs, scalar, scalars,
+        Findings, ManifestDoc, Node, Pair, Scalar, SpecDoc, pairs, scalar, scalars,
     },
     model::Name,
     process::Shell,
@@ -116,8 +116,7 @@ fn read(
 
 /// The stack of a spec that names none.
 fn usual_stack() -> TaskText {
-    let text = "{{ name }}-{{ environment }}".to_owned();
-    TaskText(Scalar { text, bytes: 0..0, style: Quoting::Plain })
+    TaskText::unplaced("{{ name }}-{{ environment }}")
 }
 
 fn health(node: &Node, found: &mut Findings) -> Option<HealthGate> {
