@@ -251,6 +251,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         | Verb::CiPackage { .. }
         | Verb::CiRelease { .. }
         | Verb::CiPages { .. }
+        | Verb::CiDeploy { .. }
         | Verb::CiClose { .. }
         | Verb::CiInit { .. }) => run_ci(session, verb),
         Verb::Matrix { names, affected, since, misses, format } => {
@@ -302,6 +303,7 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
             ci::ci(session, &ci::WantedStages { part, subjects, ..stage })
         }
         Verb::CiPages { names } => stage(Stage::Pages, &names),
+        Verb::CiDeploy { names } => stage(Stage::Deploy, &names),
         Verb::CiClose { results } => ci::close(session, &results),
         Verb::CiInit { from, forge, matrix, release, attest, host } => {
             let (forge, source) = (forge.as_deref(), from.as_deref());

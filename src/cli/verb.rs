@@ -324,6 +324,12 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
     },
+    /// Deploy what is released to the environments of the branch, where that is allowed
+    #[command(name = "ci:deploy")]
+    CiDeploy {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
     /// Close a run of several jobs: say what is missing, release the project on its tag
     #[command(name = "ci:close")]
     CiClose {

@@ -48,9 +48,14 @@ static ENVIRONMENT: Mapping = Mapping {
             "Only what succeeded there is deployed, by its digest.",
         )
         .example("test"),
-        field("timeout", Optional, DURATION, "How long a deployment to it may take, with its gates.")
-            .default("`1h`")
-            .example("30m"),
+        field(
+            "timeout",
+            Optional,
+            DURATION,
+            "How long a deployment to it may take, with its gates.",
+        )
+        .default("`1h`")
+        .example("30m"),
         field(
             "max",
             With("pull_request"),

@@ -1,15 +1,18 @@
 //! `forge rollback`: back to a version that passed its gates.
 
 use crate::{
-    deploy::{
-        DeployHistory, DeployOrder, Deployment, Ledger, PreparedDeploys, may_deploy,
-    },
+    deploy::{DeployHistory, DeployOrder, Deployment, Ledger, PreparedDeploys, may_deploy},
     model::{Fault, Kind, Name},
     provenance::Permission,
     workspace::{Deploy, DeployEnvironment, Workspace},
 };
 
-use super::{super::{CliError, session::Session}, carry_out, desk::DeployDesk, environment};
+use super::{
+    super::{CliError, session::Session},
+    carry_out,
+    desk::DeployDesk,
+    environment,
+};
 
 /// What can be written behind `forge rollback`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +50,7 @@ pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Resu
         return Ok(0);
     }
     let prepared = PreparedDeploys { orders: vec![order], ..PreparedDeploys::default() };
-    carry_out(session, &workspace, &desk, environment, &prepared)
+    carry_out(session, &workspace, &desk, environment, &prepared).map(|deployed| deployed.code)
 }
 
 /// The subsystem that is meant.
@@ -95,7 +98,8 @@ fn target<'h>(
     let listed = candidates.iter().map(label).collect::<Vec<_>>().join(", ");
     if candidates.is_empty() {
         let why = format!("no version but {} passed its gates there", there.version);
-        return Err(nothing(why).hint(format!("release and deploy another version: `forge deploy {place} {name}`")));
+        return Err(nothing(why)
+            .hint(format!("release and deploy another version: `forge deploy {place} {name}`")));
     }
     let Some(to) = to else { return Ok((there, candidates[0])) };
     let meant = |it: &&&Deployment| it.version == to || it.id.to_string() == to;

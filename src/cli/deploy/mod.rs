@@ -54,26 +54,70 @@ pub(super) fn deploy(session: &Session, wish: &DeployArgs) -> Result<u8, CliErro
             return Err(Fault::new(Kind::Usage, what).hint(hint).into());
         }
     };
-    let (workspaces, names) = versions::workspaces(session, &words)?;
+    let from = wish.from.as_deref();
+    let wanted =
+        Wanted { environment: &wish.environment, words: &words, from, limit: wish.timeout };
+    bring(session, &wanted, false).map(|deployed| deployed.code)
+}
+
+/// What is wanted where.
+struct Wanted<'a> {
+    environment: &'a str,
+    words: &'a [String],
+    from: Option<&'a str>,
+    limit: Option<std::time::Duration>,
+}
+
+/// What came of deployments.
+pub(super) struct Deployed {
+    /// In a few words.
+    pub(super) what: String,
+    /// The exit code.
+    pub(super) code: u8,
+}
+
+/// Brings what `words` mean of what is released into `environment`, for a run of CI: what an
+/// environment is held against is left alone, and is not a failure of this run.
+pub(super) fn for_ci(
+    session: &Session,
+    environment: &str,
+    words: &[String],
+) -> Result<Deployed, CliError> {
+    let wanted = Wanted { environment, words, from: None, limit: None };
+    bring(session, &wanted, true)
+}
+
+fn bring(session: &Session, wanted: &Wanted<'_>, is_ci: bool) -> Result<Deployed, CliError> {
+    let (workspaces, names) = versions::workspaces(session, wanted.words)?;
     let workspace = workspaces.any();
-    let environment = environment(workspace, &wish.environment)?;
-    let from = wish.from.as_ref().map(|from| self::environment(workspace, from)).transpose()?;
-    let names = deployable(workspace, names, !words.is_empty())?;
-    let mut obstacles = Vec::new();
-    if let Permission::Never(why) = may_deploy(session.surroundings(), environment) {
-        obstacles.push(why);
-    }
+    let environment = environment(workspace, wanted.environment)?;
+    let from = wanted.from.map(|from| self::environment(workspace, from)).transpose()?;
+    // CI selects what it works on, and not what is deployed of it.
+    let names = deployable(workspace, names, !wanted.words.is_empty() && !is_ci)?;
     let desk = DeployDesk::open(session, workspace)?;
     let history = desk.ledger.history()?;
-    let from = from.map(|from| from.name.as_str());
-    let forced = session.flags.force;
-    let request =
-        DeployRequest { workspace, environment, names, from, forced, variables: session.host.environment() };
-    let prepared = session.host.runtime()?.block_on(prepare(&request, &history, &desk.finder(workspace)))?;
-    let mut prepared = with_limit(prepared, wish.timeout);
-    prepared.refuse(obstacles);
+    let request = DeployRequest {
+        workspace,
+        environment,
+        names,
+        from: from.map(|from| from.name.as_str()),
+        forced: session.flags.force,
+        variables: session.host.environment(),
+    };
+    let finder = desk.finder(workspace);
+    let prepared = session.host.runtime()?.block_on(prepare(&request, &history, &finder))?;
+    let mut prepared = with_limit(prepared, wanted.limit);
+    if let Permission::Never(why) = may_deploy(session.surroundings(), environment) {
+        prepared.refuse(why);
+    }
     if session.flags.dry_run {
-        return plan(session, &prepared, &history, environment);
+        let code = plan(session, &prepared, &history, environment)?;
+        return Ok(Deployed { what: "only shown".into(), code });
+    }
+    if is_ci {
+        for held in prepared.leave_held() {
+            session.note(&format!("left alone: {held}"));
+        }
     }
     prepared.passed(&environment.name)?;
     carry_out(session, workspace, &desk, environment, &prepared)
@@ -117,13 +161,16 @@ fn deployable(
     let has_none = |name: &&Name| !workspace.deploys.contains_key(*name);
     if let Some(name) = names.iter().find(has_none).filter(|_| are_named) {
         let what = format!("{name} cannot be deployed: its spec has no `deploy`");
-        let hint = "write `deploy: { run: COMMAND }` in its spec; `forge help deployments` explains it";
+        let hint =
+            "write `deploy: { run: COMMAND }` in its spec; `forge help deployments` explains it";
         return Err(Fault::new(Kind::Usage, what).hint(hint));
     }
     names.retain(|name| !has_none(&name));
     if names.is_empty() {
         let fault = Fault::new(Kind::Usage, "no subsystem says how it is deployed");
-        return Err(fault.hint("write `deploy: { run: COMMAND }` in a spec; `forge help deployments` explains it"));
+        return Err(fault.hint(
+            "write `deploy: { run: COMMAND }` in a spec; `forge help deployments` explains it",
+        ));
     }
     Ok(names)
 }
@@ -141,7 +188,8 @@ fn plan(
     }
     for order in &prepared.orders {
         let now = history.current(&environment.name, order.name.as_str());
-        let now = now.map_or("nothing of it there now".to_owned(), |it| format!("now {}", it.version));
+        let now =
+            now.map_or("nothing of it there now".to_owned(), |it| format!("now {}", it.version));
         text.push_str(&format!(
             "would deploy {} to {} ({now})\n  {}\n",
             order.label(),
@@ -149,8 +197,8 @@ fn plan(
             order.artifact.digest()
         ));
         for command in order.commands() {
-            let line = order.deploy.render(command, &order.words)?.symbolic();
-            text.push_str(&format!("  $ {}\n", line.trim_end().replace("{{ out }}", "{{ files }}")));
+            let line = order.shown(command)?;
+            text.push_str(&format!("  $ {line}\n"));
         }
     }
     session.say(&text)?;
@@ -165,7 +213,7 @@ pub(super) fn carry_out(
     desk: &DeployDesk,
     environment: &DeployEnvironment,
     prepared: &PreparedDeploys<'_>,
-) -> Result<u8, CliError> {
+) -> Result<Deployed, CliError> {
     let (tell, line) = desk.voice(session);
     let deployer = Deployer { host: desk.host(session, workspace, (&tell, &line)) };
     let mut ends: Vec<(&DeployOrder<'_>, DeployEnd)> = Vec::new();
@@ -232,7 +280,7 @@ fn close(
     prepared: &PreparedDeploys<'_>,
     ends: &[(&DeployOrder<'_>, DeployEnd)],
     left_out: &[(&DeployOrder<'_>, String)],
-) -> Result<u8, CliError> {
+) -> Result<Deployed, CliError> {
     for (order, why) in left_out {
         session.note(&format!("{} is left out: {why}", order.label()));
     }
@@ -249,15 +297,18 @@ fn close(
                 "back_to": end.back.as_ref().map(|(version, _)| version),
             })
         };
-        let there = prepared.there.iter().map(|it| json!({ "name": it.name, "version": it.version, "id": it.id }));
-        let left_out = left_out.iter().map(|(it, why)| json!({ "name": it.name.as_str(), "why": why }));
+        let there = prepared
+            .there
+            .iter()
+            .map(|it| json!({ "name": it.name, "version": it.version, "id": it.id }));
+        let left = left_out.iter().map(|(it, why)| json!({ "name": it.name.as_str(), "why": why }));
         let document = json!({
             "schema": 1,
             "environment": environment.name,
-            "ok": bad.is_none() && left_out.len() == 0,
+            "ok": bad.is_none() && left_out.is_empty(),
             "deployments": ends.iter().map(line).collect::<Vec<_>>(),
             "there": there.collect::<Vec<_>>(),
-            "left_out": left_out.collect::<Vec<_>>(),
+            "left_out": left.collect::<Vec<_>>(),
         });
         session.say(&format!("{document:#}\n"))?;
     } else if !session.flags.quiet {
@@ -269,5 +320,15 @@ fn close(
             ));
         }
     }
-    Ok(bad.map_or(0, |fault| fault.kind.exit_code()))
+    let good = ends.iter().filter(|(_, end)| end.fault.is_none()).count();
+    let counts = [
+        (good, "deployed"),
+        (ends.len() - good, "failed"),
+        (left_out.len(), "left out"),
+        (prepared.there.len(), "there already"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
+    let what = if counts.is_empty() { "nothing to deploy".into() } else { counts.join(", ") };
+    Ok(Deployed { what, code: bad.map_or(0, |fault| fault.kind.exit_code()) })
 }

@@ -73,7 +73,9 @@ fn log(
     let text = match read_text(&ledger.log(id), MOST_OF_TEXT) {
         Ok(text) => text,
         Err(error) if is_absent(&error) => String::new(),
-        Err(error) => return Err(Fault::io(format!("cannot read the log of deployment {id}"), &error).into()),
+        Err(error) => {
+            return Err(Fault::io(format!("cannot read the log of deployment {id}"), &error).into());
+        }
     };
     if session.flags.json {
         let mut line = line(one);
@@ -160,15 +162,14 @@ fn notes(history: &DeployHistory, place: &str, name: &str) -> Vec<String> {
     let holds = history.holds(place, name).into_iter();
     let holds = holds.map(|it| format!("held against {} (deployment {})", it.version, it.id));
     let doubt = history.doubt(place, name);
-    let doubt = doubt.map(|it| format!("{} since then: {} (deployment {})", it.version, it.state(), it.id));
+    let doubt =
+        doubt.map(|it| format!("{} since then: {} (deployment {})", it.version, it.state(), it.id));
     doubt.into_iter().chain(holds).collect()
 }
 
 /// A deployment as JSON.
 fn line(one: &Deployment) -> Value {
-    let change = |it: &crate::deploy::StateChange| {
-        json!({ "at": it.at, "state": it.state.as_str(), "why": it.why, "exit_code": it.exit_code })
-    };
+    let change = |it: &crate::deploy::StateChange| json!({ "at": it.at, "state": it.state.as_str(), "why": it.why, "exit_code": it.exit_code });
     json!({
         "id": one.id,
         "environment": one.environment,

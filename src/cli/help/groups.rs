@@ -50,11 +50,7 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
             "history",
         ],
     },
-    VerbGroup {
-        title: "Deploy",
-        is_told: false,
-        verbs: &["deploy", "rollback", "deployments"],
-    },
+    VerbGroup { title: "Deploy", is_told: false, verbs: &["deploy", "rollback", "deployments"] },
     VerbGroup {
         title: "Versions",
         is_told: false,
@@ -71,6 +67,7 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
             "ci:package",
             "ci:release",
             "ci:pages",
+            "ci:deploy",
             "ci:close",
             "affected",
             "matrix",

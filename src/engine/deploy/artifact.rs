@@ -200,9 +200,8 @@ impl ArtifactFinder<'_> {
         })?;
         match artifact {
             Artifact::Image { repository, digest } => {
-                let image: crate::model::oci::ImageRepository = repository
-                    .parse()
-                    .map_err(|why: String| Fault::new(Kind::Usage, why))?;
+                let image: crate::model::oci::ImageRepository =
+                    repository.parse().map_err(|why: String| Fault::new(Kind::Usage, why))?;
                 let found = self.registries.manifest(&image.at(sha256)).await?;
                 found.map(|_| None).ok_or_else(|| gone(format!("{repository}@{digest}")))
             }
@@ -286,4 +285,3 @@ pub fn releases_it(subsystem: &Subsystem) -> String {
         false => format!("`forge release:binary {}` releases it", subsystem.name),
     }
 }
-

@@ -88,11 +88,11 @@ impl Deployer<'_> {
     ) -> Result<(), Fault> {
         self.turn(order, within, id).await?;
         let staging = stage(&self.host.workspace.layout)?;
-        let files =
-            self.host.finder.fetch(&order.name, &order.artifact, staging.folder()).await?;
+        let files = self.host.finder.fetch(&order.name, &order.artifact, staging.folder()).await?;
         let frame = self.frame(order, id, files.as_deref());
         let commands = order.commands();
-        let step = |state, why: &str| self.host.ledger.advance(id, vec![StateChange::now(state, why)]);
+        let step =
+            |state, why: &str| self.host.ledger.advance(id, vec![StateChange::now(state, why)]);
         step(DeployState::Deploying, &format!("{} is there, as its digest says", order.label()))?;
         *began = true;
         (self.host.tell)(&format!("deploying {} to {}", order.label(), order.environment.name));
@@ -224,6 +224,7 @@ impl Deployer<'_> {
         frame: &CommandFrame,
         line: &TaskText,
     ) -> Result<(), Fault> {
+        let shown = order.shown(line)?;
         let text = order.deploy.render(line, &order.words)?.expand_in_shell(&frame.places);
         let line = CommandLine::Shell(text.trim_end().to_owned());
         let left = frame.deadline.saturating_duration_since(Instant::now());
@@ -232,7 +233,7 @@ impl Deployer<'_> {
         if left.is_zero() {
             return Err(late());
         }
-        (self.host.tell)(&format!("$ {}", line.to_string().trim_matches('`')));
+        (self.host.tell)(&format!("$ {shown}"));
         let command = Command { line: line.clone(), timeout: Some(left), ..frame.command.clone() };
         let ran = self.host.runner.run(&command, &mut |text| (self.host.line)(text)).await;
         ran.map_err(|fault| if fault.kind == Kind::Timeout { late() } else { fault })
@@ -251,15 +252,19 @@ impl Deployer<'_> {
                 order.deploy.plain(text, &order.words)?
             }
         };
-        let not_healthy =
-            |why: String| Fault::new(Kind::Failed, format!("{} is not healthy", order.label())).because(why);
+        let not_healthy = |why: String| {
+            Fault::new(Kind::Failed, format!("{} is not healthy", order.label())).because(why)
+        };
         (self.host.tell)(&format!("verifying {}: {target}", order.label()));
         let mut watch = HealthWatch::new(gate);
         self.pause(gate.delay, order).await?;
         loop {
             let now = Instant::now();
             if now >= frame.deadline {
-                let fault = not_healthy(format!("it did not hold within the {} s of the deployment", frame.limit.as_secs()));
+                let fault = not_healthy(format!(
+                    "it did not hold within the {} s of the deployment",
+                    frame.limit.as_secs()
+                ));
                 return Err(Fault { kind: Kind::Timeout, ..fault });
             }
             let found = self.look(order, frame, gate, &target).await?;

@@ -120,7 +120,10 @@ impl Deployer<'_> {
             }
             Err(fault) => {
                 self.close(ticket.id, failure(&fault))?;
-                let why = format!("deployment {} did not bring {} back: {fault}", ticket.id, target.version);
+                let why = format!(
+                    "deployment {} did not bring {} back: {fault}",
+                    ticket.id, target.version
+                );
                 (self.host.tell)(&why);
                 StateChange::now(DeployState::Stuck, why)
             }

@@ -115,9 +115,6 @@ mod tests {
             "it was healthy for 10 s and then not, and must be for 10 s: no answer"
         );
         assert!(broke(&[false, true, false]).starts_with("it was healthy for 5 s and then not"));
-        assert_eq!(
-            broke(&[false, false, false]),
-            "it was not healthy once in 3 looks: no answer"
-        );
+        assert_eq!(broke(&[false, false, false]), "it was not healthy once in 3 looks: no answer");
     }
 }

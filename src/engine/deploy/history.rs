@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Deployment, DeployState};
+use super::{DeployState, Deployment};
 
 /// All deployments of a ledger, by their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,8 +32,7 @@ impl DeployHistory {
         environment: &'n str,
         name: &'n str,
     ) -> impl DoubleEndedIterator<Item = &'h Deployment> + use<'h, 'n> {
-        let is_meant =
-            move |it: &&Deployment| it.environment == environment && it.name == name;
+        let is_meant = move |it: &&Deployment| it.environment == environment && it.name == name;
         self.all.values().filter(is_meant)
     }
 

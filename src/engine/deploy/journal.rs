@@ -98,7 +98,8 @@ impl Journal {
                 Ok(lock) => break lock,
                 Err(_) if began.elapsed() < PATIENCE => std::thread::sleep(LOOK),
                 Err(holder) => {
-                    let who = holder.map_or("another process".into(), |pid| format!("process {pid}"));
+                    let who =
+                        holder.map_or("another process".into(), |pid| format!("process {pid}"));
                     let what = "cannot use the ledger of deployments";
                     return Err(Fault::new(Kind::Timeout, what)
                         .because(format!("{who} has held it for {} s", PATIENCE.as_secs())));
@@ -124,7 +125,11 @@ impl Journal {
 
     /// Writes down which deployments have lost their owners.
     fn reap(&self, step: &mut Step) -> Result<(), Fault> {
-        let open: Vec<u64> = step.contents.history.all.values()
+        let open: Vec<u64> = step
+            .contents
+            .history
+            .all
+            .values()
             .filter(|it| !it.state().is_over())
             .map(|it| it.id)
             .collect();
@@ -164,7 +169,8 @@ impl Ledger for Journal {
         };
         let taken = FileLock::take(&self.folder, &alive(id));
         let lock = taken.map_err(|error| Fault::io(cannot(String::new()).what, &error))?;
-        let lock = lock.map_err(|_| cannot(format!("alive/{id} of the ledger is held by another process")))?;
+        let lock = lock
+            .map_err(|_| cannot(format!("alive/{id} of the ledger is held by another process")))?;
         lock.pass_on().map_err(|error| Fault::io(cannot(String::new()).what, &error))?;
         step.push(Line::Opened(Box::new(Deployment { id, changes: Vec::new(), ..new })))?;
         step.change(id, StateChange::now(DeployState::Queued, why))?;
@@ -254,8 +260,7 @@ fn sum(before: &str, json: &str) -> String {
 impl Contents {
     /// What `bytes` hold; or the line, from 1, that is not what was written there.
     fn read(bytes: &[u8]) -> Result<Self, usize> {
-        let mut contents =
-            Self { history: DeployHistory::default(), sum: String::new(), end: 0 };
+        let mut contents = Self { history: DeployHistory::default(), sum: String::new(), end: 0 };
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate().peekable();
         while let Some((at, line)) = lines.next() {
             let is_last = lines.peek().is_none();
@@ -294,7 +299,10 @@ impl DeployHistory {
                 };
                 let (before, is_first) = (one.state(), one.changes.is_empty());
                 if !is_first && !before.may_become(change.state) {
-                    return Err(format!("deployment {id} is {before}, and cannot be {}", change.state));
+                    return Err(format!(
+                        "deployment {id} is {before}, and cannot be {}",
+                        change.state
+                    ));
                 }
                 one.changes.push(change.clone());
                 Ok(())

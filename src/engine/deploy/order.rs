@@ -100,6 +100,15 @@ impl<'w> DeployOrder<'w> {
         }
     }
 
+    /// A command of it as people read it: with the folder of the files by its name.
+    ///
+    /// # Errors
+    /// `Usage` if it cannot be rendered.
+    pub fn shown(&self, command: &TaskText) -> Result<String, Fault> {
+        let text = self.deploy.render(command, &self.words)?.symbolic();
+        Ok(text.trim_end().replace("{{ out }}", "{{ files }}"))
+    }
+
     /// `api v1.2.0`.
     pub fn label(&self) -> String {
         format!("{} {}", self.name, self.version)

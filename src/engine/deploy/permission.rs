@@ -19,12 +19,15 @@ pub fn may_deploy(surroundings: &Surroundings, environment: &DeployEnvironment) 
         return Permission::Never(format!("`{name}` is for pull requests"));
     }
     match (&environment.branch, surroundings.branch()) {
-        (None, _) => Permission::OnRequest(format!("`{name}` has no `branch`, so only people deploy to it")),
+        (None, _) => {
+            Permission::OnRequest(format!("`{name}` has no `branch`, so only people deploy to it"))
+        }
         (Some(branch), Some(own)) if branch == own => {
             Permission::Yes(format!("this is the branch `{branch}`"))
         }
         (Some(branch), own) => {
-            let own = own.map_or("this is not a branch".to_owned(), |own| format!("this is `{own}`"));
+            let own =
+                own.map_or("this is not a branch".to_owned(), |own| format!("this is `{own}`"));
             Permission::Never(format!("the branch `{branch}` deploys to `{name}`, and {own}"))
         }
     }

@@ -34,8 +34,8 @@ pub struct Obstacle {
     pub what: String,
     /// What to do about it.
     pub help: Option<String>,
-    /// Whether it is that the environment is held against the version.
-    pub is_hold: bool,
+    /// The subsystem whose version the environment is held against, if that is it.
+    pub held: Option<Name>,
 }
 
 /// What would be deployed.
@@ -50,10 +50,19 @@ pub struct PreparedDeploys<'w> {
 }
 
 impl PreparedDeploys<'_> {
-    /// Adds reasons why nothing may be deployed at all; they come first.
-    pub fn refuse(&mut self, reasons: Vec<String>) {
-        let obstacle = |what| Obstacle { what, help: None, is_hold: false };
-        self.obstacles.splice(0..0, reasons.into_iter().map(obstacle));
+    /// Adds why nothing may be deployed at all; that comes first.
+    pub fn refuse(&mut self, why: String) {
+        self.obstacles.insert(0, Obstacle { what: why, help: None, held: None });
+    }
+
+    /// Leaves out what the environment is held against; says what that is.
+    pub fn leave_held(&mut self) -> Vec<String> {
+        let is_held = |it: &Obstacle| it.held.is_some();
+        let (held, rest) = std::mem::take(&mut self.obstacles).into_iter().partition(is_held);
+        self.obstacles = rest;
+        let held: Vec<Obstacle> = held;
+        self.orders.retain(|order| held.iter().all(|it| it.held.as_ref() != Some(&order.name)));
+        held.into_iter().map(|it| it.what).collect()
     }
 
     /// All that stands against it, as one fault.
@@ -133,7 +142,7 @@ struct Preflight<'r, 'w> {
 
 impl<'w> Preflight<'_, 'w> {
     fn against(&mut self, what: String, help: Option<String>) {
-        let obstacle = Obstacle { what, help, is_hold: false };
+        let obstacle = Obstacle { what, help, held: None };
         if !self.prepared.obstacles.contains(&obstacle) {
             self.prepared.obstacles.push(obstacle);
         }
@@ -157,7 +166,8 @@ impl<'w> Preflight<'_, 'w> {
         let environment = &self.request.environment.name;
         for need in deploy.needs.iter().filter(|need| !self.request.names.contains(*need)) {
             if self.history.current(environment, need.as_str()).is_none() {
-                let what = format!("{name} needs {need}, which was never deployed to {environment}");
+                let what =
+                    format!("{name} needs {need}, which was never deployed to {environment}");
                 let help = format!("`forge deploy {environment} {need} {name}` deploys both");
                 self.against(what, Some(help));
             }
@@ -171,10 +181,8 @@ impl<'w> Preflight<'_, 'w> {
             let what = format!("{name} was never deployed to {from}");
             self.against(what, Some(format!("`forge deploy {from} {name}` does that")));
         }
-        current.map(|it| FoundArtifact {
-            version: it.version.clone(),
-            artifact: it.artifact.clone(),
-        })
+        current
+            .map(|it| FoundArtifact { version: it.version.clone(), artifact: it.artifact.clone() })
     }
 
     /// What a release holds.
@@ -216,12 +224,11 @@ impl<'w> Preflight<'_, 'w> {
         }
         let holds = self.history.holds(&environment.name, name);
         if let Some(hold) = holds.iter().find(|hold| hold.digest == digest).filter(|_| !forced) {
-            self.prepared.obstacles.push(held(&environment.name, name, hold));
+            self.prepared.obstacles.push(held(&environment.name, who.0, hold));
         }
         let current = self.history.current(&environment.name, name);
-        let is_same = |it: &&Deployment| {
-            it.artifact.digest() == digest && it.config == order.words.config
-        };
+        let is_same =
+            |it: &&Deployment| it.artifact.digest() == digest && it.config == order.words.config;
         let doubt = self.history.doubt(&environment.name, name);
         match current.filter(is_same).filter(|_| doubt.is_none() && !forced) {
             Some(current) => self.prepared.there.push(current.clone()),
@@ -232,13 +239,13 @@ impl<'w> Preflight<'_, 'w> {
 }
 
 /// That `environment` is held.
-fn held(environment: &str, name: &str, hold: &Hold) -> Obstacle {
+fn held(environment: &str, name: &Name, hold: &Hold) -> Obstacle {
     let Hold { id, version, why, .. } = hold;
     Obstacle {
         what: format!("{environment} is held against {name} {version}: deployment {id}: {why}"),
         help: Some(format!(
             "release another version; or insist with `forge deploy {environment} {name} --force`"
         )),
-        is_hold: true,
+        held: Some(name.clone()),
     }
 }

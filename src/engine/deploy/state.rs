@@ -85,7 +85,8 @@ impl DeployState {
     /// Whether `next` may follow it.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
-        let ends = matches!(next, Self::Failed | Self::Cancelled | Self::TimedOut | Self::Interrupted);
+        let ends =
+            matches!(next, Self::Failed | Self::Cancelled | Self::TimedOut | Self::Interrupted);
         match self {
             Self::Queued => next == Self::Checking || ends,
             Self::Checking => next == Self::Deploying || ends,

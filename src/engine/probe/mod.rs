@@ -21,6 +21,7 @@ mod shared;
 mod snapshot;
 mod tree;
 mod trust;
+mod use_rules;
 mod want;
 mod withdraw;
 
@@ -45,12 +46,12 @@ pub use accept::{Acceptance, accept, accept_installed};
 pub use beyond::{Own, linked, walk_sources};
 pub use leftover::leftovers;
 use look::InstalledState;
-pub use pinned::unpinned;
 pub use released::{is_remote, read_stamp};
 pub use shared::upstream_key;
 pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
 pub use tree::SourceTreeState;
 pub use trust::{builder_of_asset, distrust, trusted_repositories};
+pub use use_rules::UseRules;
 pub use want::{ArtifactSpec, RecipePrint, Wants};
 pub use withdraw::withdraw_distrusted;
 

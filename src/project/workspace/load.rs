@@ -174,9 +174,9 @@ fn resolve(
     }
 
     let contents = documents.contents(&included);
-    let deploys = drafts.iter_mut().filter_map(|draft| {
-        Some((draft.name.clone(), draft.deploy.take()?.deploy?))
-    });
+    let deploys = drafts
+        .iter_mut()
+        .filter_map(|draft| Some((draft.name.clone(), draft.deploy.take()?.deploy?)));
     let deploys = deploys.collect();
     let mut subsystems = subsystems(drafts)?;
     let images = subsystems.values_mut().filter_map(|subsystem| subsystem.image.as_mut());

@@ -100,14 +100,15 @@ fn cycles(doc: &ManifestDoc, all: &[DeployEnvironment], found: &mut Findings) {
         }
         let closes = path.last().and_then(|last| after(last)) == Some(&environment.name);
         // Once for each cycle: by its first member as written.
-        let is_first = path.iter().all(|name| {
-            all.iter().position(|it| it.name == *name).is_none_or(|other| other >= at)
-        });
+        let is_first = path
+            .iter()
+            .all(|name| all.iter().position(|it| it.name == *name).is_none_or(|other| other >= at));
         if !closes || !is_first {
             continue;
         }
         path.push(&environment.name);
-        let what = format!("these environments come after each other in a cycle: {}", path.join(" → "));
+        let what =
+            format!("these environments come after each other in a cycle: {}", path.join(" → "));
         let written: Option<Scalar> = scalar(&doc.environments[at].1, "after");
         let bytes = written.map_or(0..0, |written| written.bytes);
         found.add(bytes, what, "closes the cycle", "remove one of these `after`");

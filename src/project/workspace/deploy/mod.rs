@@ -100,7 +100,8 @@ impl HealthProbe {
 impl Deploy {
     /// Each template in it.
     pub fn templates(&self) -> Vec<&TaskText> {
-        let mut all: Vec<&TaskText> = self.run.iter().chain(&self.undo).chain(&self.smoke).collect();
+        let mut all: Vec<&TaskText> =
+            self.run.iter().chain(&self.undo).chain(&self.smoke).collect();
         all.push(&self.stack);
         all.extend(self.config.iter().map(|(_, value)| value));
         all.extend(self.health.as_ref().map(|health| health.probe.text()));

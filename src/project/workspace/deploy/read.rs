@@ -18,9 +18,7 @@ use super::{
     words::{self, DeployWords},
 };
 use crate::{
-    manifest::{
-        Findings, ManifestDoc, Node, Pair, Scalar, SpecDoc, pairs, scalar, scalars,
-    },
+    manifest::{Findings, ManifestDoc, Node, Pair, Scalar, SpecDoc, pairs, scalar, scalars},
     model::Name,
     process::Shell,
 };
@@ -175,7 +173,10 @@ fn try_all(
             let looks_at_url = mentions(&words_of(template.source()), "url");
             let before = found.diagnostics.len();
             if url.is_none() && looks_at_url && !written.bytes.is_empty() {
-                let what = format!("this looks at `url`, and the environment `{}` has none", environment.value);
+                let what = format!(
+                    "this looks at `url`, and the environment `{}` has none",
+                    environment.value
+                );
                 let help = format!(
                     "write in versions.yml: `environments: {{ {}: {{ url: \"https://…\" }} }}`",
                     environment.value

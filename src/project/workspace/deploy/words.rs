@@ -42,7 +42,8 @@ pub struct DeployWords {
 pub(super) fn scope<'e>(scope: TemplateScope<'e>, words: &DeployWords) -> TemplateScope<'e> {
     let mut scope = scope.without(&["src", "out", "work", "commit"]);
     let version = words.version.as_str();
-    let number = version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let number =
+        version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let own: [(&str, Option<Word>); 8] = [
         ("environment", Some(words.environment.as_str().into())),
         ("version", Some(version.into())),
@@ -53,7 +54,8 @@ pub(super) fn scope<'e>(scope: TemplateScope<'e>, words: &DeployWords) -> Templa
         ("pr", words.pull_request.map(Word::from)),
         ("files", words.has_files.then(|| template::place(FILES))),
     ];
-    let config = words.config.iter().map(|(name, value)| (name.as_str(), Word::from(value.as_str())));
+    let config =
+        words.config.iter().map(|(name, value)| (name.as_str(), Word::from(value.as_str())));
     scope.extend([("config".to_owned(), Word::from_iter(config))]);
     let known = own.into_iter().filter_map(|(word, value)| Some((word.to_owned(), value?)));
     scope.extend(known);
@@ -107,7 +109,8 @@ impl Deploy {
         let engine = TemplateEngine::for_runs();
         let scope = scope(TemplateScope::of_words(&engine, &self.words), words);
         let wrong = |why: String| {
-            let what = format!("the URL of the environment `{}` cannot be rendered", environment.name);
+            let what =
+                format!("the URL of the environment `{}` cannot be rendered", environment.name);
             Fault::new(Kind::Usage, what).because(why)
         };
         let text = scope.render(&url.text).map_err(|it| wrong(it.what))?;
