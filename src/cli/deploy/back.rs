@@ -60,7 +60,8 @@ fn subject<'w>(
     history: &DeployHistory,
     name: Option<&str>,
 ) -> Result<(&'w Name, &'w Deploy), Fault> {
-    let was_there = |name: &&Name| history.of(&environment.name, name.as_str()).next().is_some();
+    let was_there =
+        |name: &&Name| history.deployed(&environment.name, name.as_str()).next().is_some();
     let known: Vec<&Name> = workspace.deploys.keys().filter(was_there).collect();
     let names = || known.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", ");
     let wrong = |what: String| Err(Fault::new(Kind::Usage, what));

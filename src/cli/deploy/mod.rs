@@ -56,12 +56,12 @@ pub(super) fn deploy(session: &Session, wish: &DeployArgs) -> Result<u8, CliErro
     };
     let from = wish.from.as_deref();
     let wanted =
-        Wanted { environment: &wish.environment, words: &words, from, limit: wish.timeout };
+        WantedDeploys { environment: &wish.environment, words: &words, from, limit: wish.timeout };
     bring(session, &wanted, false).map(|deployed| deployed.code)
 }
 
 /// What is wanted where.
-struct Wanted<'a> {
+struct WantedDeploys<'a> {
     environment: &'a str,
     words: &'a [String],
     from: Option<&'a str>,
@@ -83,11 +83,11 @@ pub(super) fn for_ci(
     environment: &str,
     words: &[String],
 ) -> Result<Deployed, CliError> {
-    let wanted = Wanted { environment, words, from: None, limit: None };
+    let wanted = WantedDeploys { environment, words, from: None, limit: None };
     bring(session, &wanted, true)
 }
 
-fn bring(session: &Session, wanted: &Wanted<'_>, is_ci: bool) -> Result<Deployed, CliError> {
+fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<Deployed, CliError> {
     let (workspaces, names) = versions::workspaces(session, wanted.words)?;
     let workspace = workspaces.any();
     let environment = environment(workspace, wanted.environment)?;
@@ -214,6 +214,10 @@ pub(super) fn carry_out(
     environment: &DeployEnvironment,
     prepared: &PreparedDeploys<'_>,
 ) -> Result<Deployed, CliError> {
+    let variables = session.host.environment();
+    for secret in prepared.orders.iter().flat_map(|order| &order.deploy.secrets) {
+        session.host.secrets().add(variables.get(secret).unwrap_or_default());
+    }
     let (tell, line) = desk.voice(session);
     let deployer = Deployer { host: desk.host(session, workspace, (&tell, &line)) };
     let mut ends: Vec<(&DeployOrder<'_>, DeployEnd)> = Vec::new();
@@ -252,11 +256,16 @@ fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
         return;
     };
     let what = format!(
-        "{} was not deployed to {}: deployment {} is {}",
+        "{} was not deployed to {}: deployment {} {}",
         order.label(),
         order.environment.name,
         end.id,
-        end.state
+        match end.state {
+            state @ (DeployState::RolledBack | DeployState::Stuck | DeployState::Cancelled) => {
+                format!("is {state}")
+            }
+            state => state.to_string(),
+        }
     );
     let fault = fault.clone().within(what);
     let fault = match (&end.back, end.state) {

@@ -267,7 +267,7 @@ impl Deployer<'_> {
                 ));
                 return Err(Fault { kind: Kind::Timeout, ..fault });
             }
-            let found = self.look(order, frame, gate, &target).await?;
+            let found = self.look_once(order, frame, gate, &target).await?;
             match watch.saw(Instant::now(), found) {
                 HealthVerdict::Held => return Ok(()),
                 HealthVerdict::Broke(why) => return Err(not_healthy(format!("{target}: {why}"))),
@@ -286,7 +286,7 @@ impl Deployer<'_> {
     }
 
     /// One look: what is wrong, if something is.
-    async fn look(
+    async fn look_once(
         &self,
         order: &DeployOrder<'_>,
         frame: &CommandFrame,

@@ -27,7 +27,7 @@ pub struct Hold {
 
 impl DeployHistory {
     /// The deployments of `name` to `environment`, the first one first.
-    pub fn of<'h, 'n>(
+    pub fn deployed<'h, 'n>(
         &'h self,
         environment: &'n str,
         name: &'n str,
@@ -38,7 +38,7 @@ impl DeployHistory {
 
     /// What runs in `environment`, as far as the ledger tells: the last that succeeded.
     pub fn current(&self, environment: &str, name: &str) -> Option<&Deployment> {
-        let mut of = self.of(environment, name).rev();
+        let mut of = self.deployed(environment, name).rev();
         of.find(|it| it.state() == DeployState::Succeeded)
     }
 
@@ -48,7 +48,7 @@ impl DeployHistory {
         let began = |it: &&Deployment| {
             it.changes.iter().any(|change| change.state == DeployState::Deploying)
         };
-        let last = self.of(environment, name).rfind(began)?;
+        let last = self.deployed(environment, name).rfind(began)?;
         let is_good = matches!(last.state(), DeployState::Succeeded | DeployState::RolledBack);
         (!is_good).then_some(last)
     }
@@ -58,7 +58,7 @@ impl DeployHistory {
     pub fn candidates(&self, environment: &str, name: &str, not: &str) -> Vec<&Deployment> {
         let mut candidates: Vec<&Deployment> = Vec::new();
         let holds = self.holds(environment, name);
-        for one in self.of(environment, name).rev() {
+        for one in self.deployed(environment, name).rev() {
             let digest = one.artifact.digest();
             let is_known = candidates.iter().any(|it| it.artifact.digest() == digest);
             let is_held = || holds.iter().any(|it| it.digest == digest);
@@ -73,7 +73,7 @@ impl DeployHistory {
     /// until another one succeeds or somebody insists.
     pub fn holds(&self, environment: &str, name: &str) -> Vec<Hold> {
         let mut holds: Vec<Hold> = Vec::new();
-        for one in self.of(environment, name) {
+        for one in self.deployed(environment, name) {
             let digest = one.artifact.digest();
             if one.back_from.is_none() {
                 if one.forced {

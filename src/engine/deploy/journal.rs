@@ -58,7 +58,7 @@ enum Line {
 }
 
 /// What a journal holds.
-struct Contents {
+struct JournalContents {
     history: DeployHistory,
     /// The sum of the last line.
     sum: String,
@@ -67,9 +67,9 @@ struct Contents {
 }
 
 /// A step that is being taken.
-struct Step {
+struct JournalStep {
     file: File,
-    contents: Contents,
+    contents: JournalContents,
     lines: Vec<Line>,
     _alone: FileLock,
 }
@@ -87,7 +87,7 @@ impl Journal {
         Ok(Self { folder })
     }
 
-    fn step(&self) -> Result<Step, Fault> {
+    fn step(&self) -> Result<JournalStep, Fault> {
         let cannot = |error: &std::io::Error| {
             let path = self.folder.path().display();
             Fault::io(format!("cannot use the ledger of deployments, {path}"), error)
@@ -110,8 +110,8 @@ impl Journal {
             self.folder.open_or_create(Path::new(JOURNAL)).map_err(|error| cannot(&error))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
-        let contents = Contents::read(&bytes).map_err(|line| self.damaged(line))?;
-        let mut step = Step { file, contents, lines: Vec::new(), _alone: alone };
+        let contents = JournalContents::read(&bytes).map_err(|line| self.damaged(line))?;
+        let mut step = JournalStep { file, contents, lines: Vec::new(), _alone: alone };
         self.reap(&mut step)?;
         Ok(step)
     }
@@ -124,7 +124,7 @@ impl Journal {
     }
 
     /// Writes down which deployments have lost their owners.
-    fn reap(&self, step: &mut Step) -> Result<(), Fault> {
+    fn reap(&self, step: &mut JournalStep) -> Result<(), Fault> {
         let open: Vec<u64> = step
             .contents
             .history
@@ -207,7 +207,7 @@ impl Ledger for Journal {
     }
 }
 
-impl Step {
+impl JournalStep {
     /// Adds a change of the deployment `id`.
     fn change(&mut self, id: u64, change: StateChange) -> Result<(), Fault> {
         self.push(Line::Changed { id, change })
@@ -257,7 +257,7 @@ fn sum(before: &str, json: &str) -> String {
     digits[..SUM].to_owned()
 }
 
-impl Contents {
+impl JournalContents {
     /// What `bytes` hold; or the line, from 1, that is not what was written there.
     fn read(bytes: &[u8]) -> Result<Self, usize> {
         let mut contents = Self { history: DeployHistory::default(), sum: String::new(), end: 0 };

@@ -10,10 +10,10 @@ use crate::{
 pub fn may_deploy(surroundings: &Surroundings, environment: &DeployEnvironment) -> Permission {
     let name = &environment.name;
     if let Permission::Never(why) = may_publish(surroundings) {
-        return Permission::Never(why);
+        return Permission::Never(format!("this run deploys nothing: {why}"));
     }
     if *surroundings == Surroundings::Laptop {
-        return Permission::OnRequest("this is not CI, and somebody may ask for it".into());
+        return Permission::OnRequest("this is not CI; `forge deploy ENVIRONMENT` deploys from here".into());
     }
     if environment.is_preview {
         return Permission::Never(format!("`{name}` is for pull requests"));

@@ -217,7 +217,7 @@ impl<'w> Preflight<'_, 'w> {
             let succeeded = |it: &Deployment| {
                 it.state() == super::DeployState::Succeeded && it.artifact.digest() == digest
             };
-            if !self.history.of(after, name).any(succeeded) {
+            if !self.history.deployed(after, name).any(succeeded) {
                 let what = format!("{} has not succeeded in {after}, by its digest", order.label());
                 self.against(what, Some(format!("`forge deploy {after} {name}` comes first")));
             }

@@ -59,7 +59,7 @@ pub fn resolve(
     }
     let deploy = read(&entry.value, &needs, declared, scope, found);
     if let Some(deploy) = &deploy {
-        let releases = Releases {
+        let releases = ReleasedKinds {
             has_image: doc.image.is_some(),
             has_files: doc.build.is_some() || doc.upstream.is_some(),
         };
@@ -136,7 +136,7 @@ fn health(node: &Node, found: &mut Findings) -> Option<HealthGate> {
 
 /// What releases of a subsystem have.
 #[derive(Clone, Copy)]
-struct Releases {
+struct ReleasedKinds {
     has_image: bool,
     has_files: bool,
 }
@@ -146,7 +146,7 @@ struct Releases {
 fn try_all(
     deploy: &Deploy,
     manifest: &ManifestDoc,
-    releases: Releases,
+    releases: ReleasedKinds,
     scope: &TemplateScope,
     found: &mut Findings,
 ) {
