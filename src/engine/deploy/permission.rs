@@ -13,7 +13,9 @@ pub fn may_deploy(surroundings: &Surroundings, environment: &DeployEnvironment) 
         return Permission::Never(format!("this run deploys nothing: {why}"));
     }
     if *surroundings == Surroundings::Laptop {
-        return Permission::OnRequest("this is not CI; `forge deploy ENVIRONMENT` deploys from here".into());
+        return Permission::OnRequest(
+            "this is not CI; `forge deploy ENVIRONMENT` deploys from here".into(),
+        );
     }
     if environment.is_preview {
         return Permission::Never(format!("`{name}` is for pull requests"));
