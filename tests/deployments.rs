@@ -38,7 +38,7 @@ fn next(sandbox: &mut Sandbox, version: &str) {
 const PLAIN: &str = "  run: cp {{ files }}/api {{ environment }}.sh\n";
 /// Deploys, and is healthy unless the file `bad` names the version.
 const GATED: &str = "  run: cp {{ files }}/api {{ environment }}.sh && echo {{ version }} > now\n  \
-                     health: { run: '! grep -qxF \"$(cat now)\" bad', for: 50ms, period: 20ms, retries: 1 }\n  \
+                     health: { run: '! grep -qxF \"$(cat now)\" bad', for: 50ms, period: 20ms, timeout: 9s, retries: 1 }\n  \
                      rollback: auto\n";
 
 /// The states of each deployment, by its number.
@@ -173,8 +173,7 @@ fn each_mistake_is_told_by_one_clear_error() {
         &["exited with code 7", "forge deployments --log 1"],
     );
     // A look finds it healthy, and the next does not.
-    let flaps =
-        "  run: 'true'\n  health: { run: 'test ! -e seen && touch seen', for: 1s, period: 20ms }\n";
+    let flaps = "  run: 'true'\n  health: { run: 'test ! -e seen && touch seen', for: 1s, period: 20ms, timeout: 9s }\n";
     fails(flaps, "deploy test", 1, &["it was healthy for", "and then not, and must be for 1 s"]);
 }
 
@@ -258,6 +257,28 @@ fn a_deployment_is_ended_with_care() {
         drop(child.wait_with_output());
         let expected = if signal == "-INT" { "cancelled" } else { "interrupted" };
         wait_until("it is written down", || last_states(&sandbox) == [expected]);
+    }
+}
+
+#[test]
+fn what_a_shell_of_a_deployment_waits_for_is_ended_with_care_too() {
+    let slow = "#!/bin/sh\ntrap 'sleep 0.1; echo done >> told; exit 3' INT\ntouch began\n\
+                while :; do sleep 0.01; done\n";
+    for signal in ["-INT", "-KILL"] {
+        let sandbox = released("  run: cd . && sh slow.sh && true\n  stop: { grace: 20s }\n");
+        sandbox.write("slow.sh", slow);
+        let child = sandbox.forge("deploy test").start();
+        wait_until("it began", || sandbox.path("began").exists());
+        let pid = child.id().to_string();
+        assert!(
+            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
+        );
+        wait_until("it ends", || sandbox.path("told").exists());
+        drop(child.wait_with_output());
+        wait_until("it is written down", || {
+            ["cancelled", "interrupted"].contains(&last_states(&sandbox)[0].as_str())
+        });
+        assert_eq!(sandbox.read("told"), "done\n", "{signal}");
     }
 }
 

@@ -83,7 +83,7 @@ static FORM: Mapping = Mapping {
     exactly_one: &["run"],
     fields: &[
         field("run", Optional, COMMANDS, "The commands that bring it there, one after the other.")
-            .example(r#"rsync -a {{ files }}/ web@test.example.org:/srv/api/"#),
+            .example("rsync -a {{ files }}/ web@test.example.org:/srv/api/"),
         field(
             "undo",
             Optional,

@@ -76,13 +76,8 @@ impl ProcessId {
 
     /// The processes of the group that it leads or led, itself among them.
     pub fn group(&self) -> Vec<Self> {
-        if !cfg!(target_os = "linux") {
-            return self.is_alive().then_some(*self).into_iter().collect();
-        }
-        let own = self.pid.to_string();
-        let is_member = |process: &Pid| status_field(*process, 2).as_deref() == Some(&own);
-        let members = processes().filter(is_member);
-        members.filter_map(|process| Self::find(process.as_raw_nonzero().get())).collect()
+        let members = Pid::from_raw(self.pid).map(members).unwrap_or_default();
+        members.into_iter().filter_map(|it| Self::find(it.as_raw_nonzero().get())).collect()
     }
 
     /// The program that it runs: its path, and the file itself, which is there even if the path
@@ -111,6 +106,16 @@ fn is_alive(process: Pid) -> bool {
         Some(state) => !matches!(state.as_str(), "Z" | "X"),
         None => !cfg!(target_os = "linux") && test_kill_process(process).is_ok(),
     }
+}
+
+/// The living processes of the group `group`; its leader alone where the system does not tell.
+pub fn members(group: Pid) -> Vec<Pid> {
+    if !cfg!(target_os = "linux") {
+        return is_alive(group).then_some(group).into_iter().collect();
+    }
+    let own = group.as_raw_nonzero().to_string();
+    let is_member = |process: &Pid| status_field(*process, 2).as_deref() == Some(&own);
+    processes().filter(is_member).filter(|process| is_alive(*process)).collect()
 }
 
 fn began(process: Pid) -> u64 {

@@ -1,7 +1,10 @@
 //! The process group of a command: how all its processes are told to end, and known
 //! to have ended.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use rustix::{
     io::Errno,
@@ -11,7 +14,7 @@ use rustix::{
     },
 };
 
-use super::{Ending, guardian::Guardian};
+use super::{Ending, census::members, guardian::Guardian};
 
 /// How long processes that a command left behind may take to end when told to.
 pub const GRACE: Duration = Duration::from_millis(300);
@@ -48,6 +51,24 @@ impl<'a> ProcessGroup<'a> {
     pub fn ask(&self, ending: Ending) {
         if !self.gone {
             let _ = kill_process(self.leader, ending.signal());
+        }
+    }
+
+    /// Waits with care for what the leader left behind: asks it, gives it its time, and asks again.
+    /// What `hurry` ends is the first wait.
+    pub async fn outlast(&mut self, ending: Ending, hurry: impl Future<Output = ()>) {
+        tokio::pin!(hurry);
+        let mut is_hurried = false;
+        for patience in [ending.grace, Ending::LAST_GRACE.min(ending.grace)] {
+            let (leader, mut asked) = (self.leader, HashSet::new());
+            let is_over = within(patience, || {
+                ask(leader, ending, &mut asked);
+                self.is_gone()
+            });
+            tokio::select! {
+                is_over = is_over => if is_over { return },
+                () = &mut hurry, if !is_hurried => is_hurried = true,
+            }
         }
     }
 
@@ -103,6 +124,19 @@ impl Drop for ProcessGroup<'_> {
     fn drop(&mut self) {
         self.kill();
         self.guardian.ended(self.leader);
+    }
+}
+
+/// Asks the leader of `group` to end; if it is gone already, all that it left behind. Nobody is asked
+/// who was `asked` before.
+pub fn ask(group: Pid, ending: Ending, asked: &mut HashSet<Pid>) {
+    let mut whom = members(group);
+    if whom.contains(&group) {
+        whom = vec![group];
+    }
+    for process in whom.into_iter().filter(|it| asked.insert(*it)) {
+        // An error means that it just ended.
+        let _ = kill_process(process, ending.signal());
     }
 }
 

@@ -8,11 +8,13 @@
 //! ```text
 //! +4711
 //! -4711
+//! =4711-18b3-2 2 300000
 //! +4712 2 300000
 //! ```
 //!
 //! The last says how that one is to be ended: its leader is asked by signal 2, and again after five
-//! minutes ([`Ending`]).
+//! minutes ([`Ending`]). The one before says so of the command with that mark, before there is a
+//! process: a forge that is killed while it starts one cuts it off no more than any other.
 //!
 //! When the pipe ends, forge is dead, and the groups still listed are told to end, and
 //! killed a second later, as is every process that carries a mark of that forge. A forge that
@@ -23,7 +25,7 @@
 //! holds the pipe open until it does. Runs without commands start none.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ffi::OsString,
     io::{self, BufRead, BufReader, PipeWriter, Write},
     os::unix::process::CommandExt,
@@ -38,8 +40,9 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::{
     Ending,
-    census::ProcessId,
+    census::{ProcessId, members},
     children::{Unmarked, account},
+    group::ask,
     strays,
 };
 
@@ -67,7 +70,9 @@ pub fn main() {
 /// Waits for the death of forge, then ends what it left: groups it told of, and processes
 /// with a mark that begins with `mark`.
 fn guard(mark: &str) {
-    let groups = groups_left(io::stdin().lock());
+    let mut left = Left::read(io::stdin().lock());
+    left.find_announced();
+    let groups = left.groups;
     end_with_care(&groups);
     let signal_all = |signal| {
         for group in groups.keys() {
@@ -90,50 +95,93 @@ fn guard(mark: &str) {
     signal_all(Signal::KILL);
 }
 
+/// How often it is looked whether processes have ended.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a command may take to start that was announced when forge was killed.
+const STARTS: Duration = Duration::from_millis(200);
+
 /// Asks the leaders of those groups that must not be cut off, and gives them their time.
 fn end_with_care(groups: &HashMap<Pid, Option<Ending>>) {
-    let careful = || groups.iter().filter_map(|(group, ending)| Some((*group, (*ending)?)));
-    let ask = || {
-        for (group, ending) in careful() {
-            let _ = kill_process(group, ending.signal());
-        }
-    };
-    let is_alive =
-        |(group, _): (Pid, Ending)| rustix::process::test_kill_process_group(group).is_ok();
-    let wait = |limit: Duration| {
+    let mut careful: Vec<(Pid, Ending)> =
+        groups.iter().filter_map(|(group, ending)| Some((*group, (*ending)?))).collect();
+    let Some(grace) = careful.iter().map(|(_, ending)| ending.grace).max() else { return };
+    for patience in [grace, Ending::LAST_GRACE.min(grace)] {
         let began = Instant::now();
-        while careful().any(is_alive) && began.elapsed() < limit {
-            sleep(GRACE / 50);
+        let mut asked = HashSet::new();
+        loop {
+            careful.retain(|(group, _)| !members(*group).is_empty());
+            for (group, ending) in &careful {
+                ask(*group, *ending, &mut asked);
+            }
+            if careful.is_empty() || began.elapsed() > patience {
+                break;
+            }
+            sleep(LOOK);
         }
-    };
-    let Some(grace) = careful().map(|(_, ending)| ending.grace).max() else { return };
-    ask();
-    wait(grace);
-    ask();
-    wait(Ending::LAST_GRACE.min(grace));
+    }
 }
 
 /// Reads to the end of `input` which groups began and did not end, and how they are to be ended.
-fn groups_left(input: impl io::Read) -> HashMap<Pid, Option<Ending>> {
-    let mut groups = HashMap::new();
-    for line in BufReader::new(input).lines().map_while(Result::ok) {
-        let Some((sign, rest)) = line.split_at_checked(1) else { continue };
+#[derive(Default)]
+struct Left {
+    groups: HashMap<Pid, Option<Ending>>,
+    /// Marks of commands that must not be cut off, whose processes may have begun or not.
+    announced: Vec<(String, Ending)>,
+}
+
+impl Left {
+    fn read(input: impl io::Read) -> Self {
+        let mut left = Self::default();
+        for line in BufReader::new(input).lines().map_while(Result::ok) {
+            let Some((sign, rest)) = line.split_at_checked(1) else { continue };
+            left.take(sign, rest);
+        }
+        left
+    }
+
+    fn take(&mut self, sign: &str, rest: &str) -> Option<()> {
         let mut words = rest.split(' ');
-        let Some(group) = words.next().and_then(|word| word.parse().ok()).and_then(Pid::from_raw)
-        else {
-            continue;
-        };
+        let first = words.next()?;
         let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
         let ending = number().zip(number()).map(|(signal, grace)| Ending {
             signal: i32::try_from(signal).unwrap_or_default(),
             grace: Duration::from_millis(grace),
         });
-        match sign {
-            "+" => drop(groups.insert(group, ending)),
-            _ => drop(groups.remove(&group)),
+        if sign == "=" {
+            self.announced.push((first.to_owned(), ending?));
+            return Some(());
+        }
+        let group = Pid::from_raw(first.parse().ok()?)?;
+        if sign != "+" {
+            self.groups.remove(&group);
+            return Some(());
+        }
+        self.groups.insert(group, ending);
+        // It began; one such command runs at a time.
+        if ending.is_some() && !self.announced.is_empty() {
+            self.announced.remove(0);
+        }
+        Some(())
+    }
+
+    /// Finds the groups of commands that were announced and not yet told of.
+    fn find_announced(&mut self) {
+        let began = Instant::now();
+        while !self.announced.is_empty() && began.elapsed() < STARTS {
+            let mut is_found = true;
+            for (mark, ending) in &self.announced {
+                let leads = |pid: &Pid| members(*pid).contains(pid);
+                let leaders = strays::marked(mark).into_iter().filter(leads);
+                let found: Vec<_> = leaders.map(|leader| (leader, Some(*ending))).collect();
+                is_found &= !found.is_empty();
+                self.groups.extend(found);
+            }
+            if is_found {
+                return;
+            }
+            sleep(LOOK);
         }
     }
-    groups
 }
 
 /// Forge's side: the guardian, if there is to be one, and what it has been told.
@@ -173,6 +221,14 @@ impl Guardian {
         state.process = spawn(words).ok();
         for (group, ending) in state.groups.clone() {
             state.write_sign('+', group, ending);
+        }
+    }
+
+    /// A command is about to begin that must not be cut off.
+    pub fn announce(&self, mark: &str, ending: Ending) {
+        if let Some((_, pipe)) = &mut self.state().process {
+            let how = (ending.signal, ending.grace.as_millis());
+            let _ = pipe.write_all(format!("={mark} {} {}\n", how.0, how.1).as_bytes());
         }
     }
 
@@ -250,12 +306,13 @@ mod tests {
 
     #[test]
     fn groups_that_ended_are_forgotten() {
-        let groups = groups_left(&b"+10\n+11\n-10\nrubbish\n+0\n+12"[..]);
+        let groups = Left::read(&b"+10\n+11\n-10\nrubbish\n+0\n+12"[..]).groups;
         let expected = [11, 12].map(|n| (Pid::from_raw(n).unwrap(), None));
         assert_eq!(groups, HashMap::from(expected));
-        let groups = groups_left(&b"+10 2 300000\n"[..]);
+        let left = Left::read(&b"=7-a-0 2 300000\n+10 2 300000\n=7-a-1 2 300000\n"[..]);
         let ending = Ending { signal: 2, grace: Duration::from_secs(300) };
-        assert_eq!(groups.into_values().next(), Some(Some(ending)));
+        assert_eq!(left.groups.into_values().next(), Some(Some(ending)));
+        assert_eq!(left.announced, [("7-a-1".to_owned(), ending)]);
     }
 
     fn this_test(name: &str) -> Vec<OsString> {

@@ -54,6 +54,9 @@ impl CommandRun<'_> {
         let Self { shared, command, .. } = self;
         // Before the command: a forge that is killed an instant later must not leave it alive.
         shared.guardian.start();
+        if let Some(ending) = command.ending {
+            shared.guardian.announce(&self.mark.mark(), ending);
+        }
         let Launched { mut child, output, errors } =
             launch(command, &shared.environment, variables).await?;
         let mut group = ProcessGroup::new(leader(&child)?, &shared.guardian, command.ending);
@@ -70,6 +73,13 @@ impl CommandRun<'_> {
             never = stream.flow() => match never {},
             never = self.stop_in_time(&stop, &group) => match never {},
         };
+        if let (Some(ending), Some(_)) = (command.ending, stop.get()) {
+            // A shell may end at once, with what it waited for in the middle of its work.
+            tokio::select! {
+                () = group.outlast(ending, self.cancel.killed()) => {}
+                never = stream.flow() => match never {},
+            }
+        }
         let patience = if stop.get().is_some() { Duration::ZERO } else { LINGER };
         let drained = stream.drain(patience).await;
         let patience = if drained { patience } else { Duration::ZERO };

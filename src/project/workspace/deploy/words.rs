@@ -56,7 +56,7 @@ pub(super) fn scope<'e>(scope: TemplateScope<'e>, words: &DeployWords) -> Templa
     ];
     let config =
         words.config.iter().map(|(name, value)| (name.as_str(), Word::from(value.as_str())));
-    scope.extend([("config".to_owned(), Word::from_iter(config))]);
+    scope.extend([("config".to_owned(), config.collect::<Word>())]);
     let known = own.into_iter().filter_map(|(word, value)| Some((word.to_owned(), value?)));
     scope.extend(known);
     scope
