@@ -12,6 +12,9 @@ use crate::{
 
 use super::super::session::Session;
 
+/// Who is told a line.
+type Listener<'a> = &'a (dyn Fn(&str) + Sync);
+
 /// What deployments of a workspace are worked on with.
 pub(in super::super) struct DeployDesk {
     /// Where they are written down.
@@ -42,12 +45,12 @@ impl DeployDesk {
         ArtifactFinder { workspace, stores: &self.stores, registries: &self.registries }
     }
 
-    /// What deployments are carried out with, which tell the two of `voice` what happens.
+    /// What deployments are carried out with, which tell what happens, and what commands print.
     pub(super) fn host<'a>(
         &'a self,
         session: &'a Session,
         workspace: &'a Workspace,
-        voice: (&'a (dyn Fn(&str) + Sync), &'a (dyn Fn(&str) + Sync)),
+        (tell, line): (Listener<'a>, Listener<'a>),
     ) -> DeployHost<'a> {
         let surroundings = session.surroundings();
         let url = surroundings.run_url().map_or(String::new(), |url| format!(" ({url})"));
@@ -60,13 +63,14 @@ impl DeployDesk {
             variables: session.host.environment(),
             settings: self.settings.clone(),
             run: format!("{}{url}", surroundings.describe()),
-            tell: voice.0,
-            line: voice.1,
+            tell,
+            line,
         }
     }
+}
 
-    /// Who is told what happens, and what commands print.
-    pub(super) fn voice(&self, session: &Session) -> (impl Fn(&str) + Sync, impl Fn(&str) + Sync) {
+/// Who is told what happens, and what commands print.
+    pub(super) fn voice(session: &Session) -> (impl Fn(&str) + Sync, impl Fn(&str) + Sync) {
         let (console, is_quiet) = (session.console(), session.flags.quiet);
         let secrets = session.host.secrets().clone();
         let tell = move |text: &str| {
@@ -81,7 +85,6 @@ impl DeployDesk {
         };
         (tell, line)
     }
-}
 
 /// The ledger of `workspace`.
 pub(super) fn ledger(workspace: &Workspace) -> Result<Journal, Fault> {

@@ -218,7 +218,7 @@ pub(super) fn carry_out(
     for secret in prepared.orders.iter().flat_map(|order| &order.deploy.secrets) {
         session.host.secrets().add(variables.get(secret).unwrap_or_default());
     }
-    let (tell, line) = desk.voice(session);
+    let (tell, line) = desk::voice(session);
     let deployer = Deployer { host: desk.host(session, workspace, (&tell, &line)) };
     let mut ends: Vec<(&DeployOrder<'_>, DeployEnd)> = Vec::new();
     let mut left_out: Vec<(&DeployOrder<'_>, String)> = Vec::new();
