@@ -178,7 +178,7 @@ static STOP: Mapping = Mapping {
             "signal",
             Optional,
             Choice(SIGNALS),
-            "The signal that asks its command, and nothing that this started.",
+            "The signal that asks its commands, as a terminal would.",
         )
         .default("`INT`")
         .example("TERM"),

@@ -1,20 +1,14 @@
 //! The process group of a command: how all its processes are told to end, and known
 //! to have ended.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rustix::{
     io::Errno,
-    process::{
-        Pid, Signal, WaitOptions, kill_process, kill_process_group, test_kill_process_group,
-        waitpgid,
-    },
+    process::{Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid},
 };
 
-use super::{Ending, census::members, guardian::Guardian};
+use super::{Ending, guardian::Guardian};
 
 /// How long processes that a command left behind may take to end when told to.
 pub const GRACE: Duration = Duration::from_millis(300);
@@ -47,29 +41,23 @@ impl<'a> ProcessGroup<'a> {
         Self { leader, guardian, gone: false }
     }
 
-    /// Asks the leader alone to end.
+    /// Asks all processes of the group to end, as a terminal does.
     pub fn ask(&self, ending: Ending) {
-        if !self.gone {
-            let _ = kill_process(self.leader, ending.signal());
-        }
+        self.signal(ending.signal());
     }
 
-    /// Waits with care for what the leader left behind: asks it, gives it its time, and asks again.
-    /// What `hurry` ends is the first wait.
+    /// Waits for what the leader left behind, which was asked with it: gives it its time, and asks
+    /// again. What `hurry` ends is the first wait.
     pub async fn outlast(&mut self, ending: Ending, hurry: impl Future<Output = ()>) {
-        tokio::pin!(hurry);
-        let mut is_hurried = false;
-        for patience in [ending.grace, Ending::LAST_GRACE.min(ending.grace)] {
-            let (leader, mut asked) = (self.leader, HashSet::new());
-            let is_over = within(patience, || {
-                ask(leader, ending, &mut asked);
-                self.is_gone()
-            });
-            tokio::select! {
-                is_over = is_over => if is_over { return },
-                () = &mut hurry, if !is_hurried => is_hurried = true,
-            }
+        let is_gone = tokio::select! {
+            is_gone = self.is_gone_within(ending.grace) => is_gone,
+            () = hurry => false,
+        };
+        if is_gone {
+            return;
         }
+        self.ask(ending);
+        self.is_gone_within(Ending::LAST_GRACE.min(ending.grace)).await;
     }
 
     /// Tells all processes of the group to end.
@@ -124,19 +112,6 @@ impl Drop for ProcessGroup<'_> {
     fn drop(&mut self) {
         self.kill();
         self.guardian.ended(self.leader);
-    }
-}
-
-/// Asks the leader of `group` to end; if it is gone already, all that it left behind. Nobody is asked
-/// who was `asked` before.
-pub fn ask(group: Pid, ending: Ending, asked: &mut HashSet<Pid>) {
-    let mut whom = members(group);
-    if whom.contains(&group) {
-        whom = vec![group];
-    }
-    for process in whom.into_iter().filter(|it| asked.insert(*it)) {
-        // An error means that it just ended.
-        let _ = kill_process(process, ending.signal());
     }
 }
 

@@ -12,7 +12,7 @@
 //! +4712 2 300000
 //! ```
 //!
-//! The last says how that one is to be ended: its leader is asked by signal 2, and again after five
+//! The last says how that one is to be ended: it is asked by signal 2, and again after five
 //! minutes ([`Ending`]). The one before says so of the command with that mark, before there is a
 //! process: a forge that is killed while it starts one cuts it off no more than any other.
 //!
@@ -25,7 +25,7 @@
 //! holds the pipe open until it does. Runs without commands start none.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     ffi::OsString,
     io::{self, BufRead, BufReader, PipeWriter, Write},
     os::unix::process::CommandExt,
@@ -42,7 +42,6 @@ use super::{
     Ending,
     census::{ProcessId, members},
     children::{Unmarked, account},
-    group::ask,
     strays,
 };
 
@@ -70,7 +69,7 @@ pub fn main() {
 /// Waits for the death of forge, then ends what it left: groups it told of, and processes
 /// with a mark that begins with `mark`.
 fn guard(mark: &str) {
-    let mut left = Left::read(io::stdin().lock());
+    let mut left = GuardedGroups::read(io::stdin().lock());
     left.find_announced();
     let groups = left.groups;
     end_with_care(&groups);
@@ -100,36 +99,33 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long a command may take to start that was announced when forge was killed.
 const STARTS: Duration = Duration::from_millis(200);
 
-/// Asks the leaders of those groups that must not be cut off, and gives them their time.
+/// Asks those groups that must not be cut off, and gives them their time.
 fn end_with_care(groups: &HashMap<Pid, Option<Ending>>) {
     let mut careful: Vec<(Pid, Ending)> =
         groups.iter().filter_map(|(group, ending)| Some((*group, (*ending)?))).collect();
     let Some(grace) = careful.iter().map(|(_, ending)| ending.grace).max() else { return };
     for patience in [grace, Ending::LAST_GRACE.min(grace)] {
         let began = Instant::now();
-        let mut asked = HashSet::new();
-        loop {
-            careful.retain(|(group, _)| !members(*group).is_empty());
-            for (group, ending) in &careful {
-                ask(*group, *ending, &mut asked);
-            }
-            if careful.is_empty() || began.elapsed() > patience {
-                break;
-            }
+        for (group, ending) in &careful {
+            let _ = kill_process_group(*group, ending.signal());
+        }
+        while !careful.is_empty() && began.elapsed() < patience {
             sleep(LOOK);
+            careful.retain(|(group, _)| !members(*group).is_empty());
         }
     }
 }
 
-/// Reads to the end of `input` which groups began and did not end, and how they are to be ended.
+/// The groups that began and did not end, and how they are to be ended.
 #[derive(Default)]
-struct Left {
+struct GuardedGroups {
     groups: HashMap<Pid, Option<Ending>>,
     /// Marks of commands that must not be cut off, whose processes may have begun or not.
     announced: Vec<(String, Ending)>,
 }
 
-impl Left {
+impl GuardedGroups {
+    /// Reads `input` to its end.
     fn read(input: impl io::Read) -> Self {
         let mut left = Self::default();
         for line in BufReader::new(input).lines().map_while(Result::ok) {
@@ -306,10 +302,10 @@ mod tests {
 
     #[test]
     fn groups_that_ended_are_forgotten() {
-        let groups = Left::read(&b"+10\n+11\n-10\nrubbish\n+0\n+12"[..]).groups;
+        let groups = GuardedGroups::read(&b"+10\n+11\n-10\nrubbish\n+0\n+12"[..]).groups;
         let expected = [11, 12].map(|n| (Pid::from_raw(n).unwrap(), None));
         assert_eq!(groups, HashMap::from(expected));
-        let left = Left::read(&b"=7-a-0 2 300000\n+10 2 300000\n=7-a-1 2 300000\n"[..]);
+        let left = GuardedGroups::read(&b"=7-a-0 2 300000\n+10 2 300000\n=7-a-1 2 300000\n"[..]);
         let ending = Ending { signal: 2, grace: Duration::from_secs(300) };
         assert_eq!(left.groups.into_values().next(), Some(Some(ending)));
         assert_eq!(left.announced, [("7-a-1".to_owned(), ending)]);

@@ -122,8 +122,8 @@ pub struct Command {
     pub ending: Option<Ending>,
 }
 
-/// How a command is told to end that must not be cut off in the middle of what it does: its main
-/// process alone is asked, is given its time, and is asked once more before all is killed.
+/// How a command is told to end that must not be cut off in the middle of what it does: it is asked, as
+/// by a terminal, is given its time, and is asked once more before all is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
     /// The signal, as the system numbers it.

@@ -153,7 +153,7 @@ impl CommandRun<'_> {
 
 /// What can be told to end.
 pub trait Endable {
-    /// Asks its main process, and nothing that this started.
+    /// Asks it to, as a terminal would.
     fn ask(&self, ending: Ending);
     /// Tells it to.
     fn terminate(&self);

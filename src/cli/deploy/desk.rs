@@ -70,21 +70,21 @@ impl DeployDesk {
 }
 
 /// Who is told what happens, and what commands print.
-    pub(super) fn voice(session: &Session) -> (impl Fn(&str) + Sync, impl Fn(&str) + Sync) {
-        let (console, is_quiet) = (session.console(), session.flags.quiet);
-        let secrets = session.host.secrets().clone();
-        let tell = move |text: &str| {
-            if !is_quiet {
-                console.err(&format!("{}\n", secrets.mask(text)));
-            }
-        };
-        let line = move |text: &str| {
-            if !is_quiet {
-                console.err(&format!("  {text}\n"));
-            }
-        };
-        (tell, line)
-    }
+pub(super) fn voice(session: &Session) -> (impl Fn(&str) + Sync, impl Fn(&str) + Sync) {
+    let (console, is_quiet) = (session.console(), session.flags.quiet);
+    let secrets = session.host.secrets().clone();
+    let tell = move |text: &str| {
+        if !is_quiet {
+            console.err(&format!("{}\n", secrets.mask(text)));
+        }
+    };
+    let line = move |text: &str| {
+        if !is_quiet {
+            console.err(&format!("  {text}\n"));
+        }
+    };
+    (tell, line)
+}
 
 /// The ledger of `workspace`.
 pub(super) fn ledger(workspace: &Workspace) -> Result<Journal, Fault> {
