@@ -143,6 +143,9 @@ pub(super) fn environment<'w>(
     }
     let known: Vec<&str> = workspace.environments.iter().map(|it| it.name.as_str()).collect();
     let fault = Fault::new(Kind::Usage, format!("there is no environment `{name}`"));
+    if known.is_empty() && workspace.tasks.contains_key("deploy") {
+        return Err(fault.hint("`forge run deploy` runs the task of that name"));
+    }
     Err(match (nearest(name, known.iter().copied()), known.is_empty()) {
         (Some(near), _) => fault.hint(format!("did you mean `{near}`?")),
         (None, false) => fault.hint(format!("there are {}", known.join(", "))),
