@@ -35,6 +35,8 @@ mod git_source;
 mod github_store;
 mod hosted_store;
 mod image_engines;
+mod image_releases;
+mod image_trust;
 mod images;
 mod include;
 mod init;

@@ -7,6 +7,7 @@ mod affected;
 mod args;
 mod attach;
 mod audit;
+mod bases;
 mod bump;
 mod bundle;
 mod cache;

@@ -4,10 +4,10 @@
 
 use crate::{
     cache::ArtifactRecord,
-    model::{Environment, Fault, Kind, LockedAsset, Name, Sha256},
+    model::{Environment, Fault, LockedAsset, Name, Sha256},
     provenance::{
-        Builder, MAX_BYTES, RunClass, Trust, judge, promotion_name, read_statements, refusal,
-        statement_name,
+        Builder, MAX_BYTES, RunClass, Trust, distrusted, judge, promotion_name, read_statements,
+        refusal, statement_name,
     },
     store::{Store, StoreUrl, read_text},
     workspace::Workspace,
@@ -86,7 +86,7 @@ pub async fn builder_of_asset(
         return Ok(None);
     }
     let label = format!("{tag}/{asset} from {}", store.url());
-    let refused = |why: String| not_trusted(name, &label, why);
+    let refused = |why: String| distrusted(name.as_str(), &label, why);
     let sha256 = sha256.ok_or_else(|| {
         refused(
             "neither forge.lock nor a .sha256 file gives its digest, which provenance is about"
@@ -109,16 +109,6 @@ pub async fn builder_of_asset(
         }
     }
     Err(refused(unread.unwrap_or(why)))
-}
-
-fn not_trusted(name: &Name, label: &str, why: String) -> Fault {
-    Fault::new(Kind::Verification, format!("{label} is not trusted"))
-        .because("`trust: ci` in versions.yml takes only what CI built")
-        .because(why)
-        .hint(format!(
-            "let CI build the same and vouch for it with `forge promote {name}`, or write \
-             `trust: any`; nothing was downloaded"
-        ))
 }
 
 #[cfg(test)]

@@ -113,6 +113,8 @@ pub struct Workspace {
     /// `trust:`; whose assets are downloaded. Anybody's if the manifest names no store: what is in
     /// the embedded default was made by this user.
     pub trust: Trust,
+    /// `trust:`, of images: a registry is others' too, whatever stores there are.
+    pub image_trust: Trust,
     /// `sealed:`, as what publishing is told.
     pub mode: Mode,
     /// `groups:`.

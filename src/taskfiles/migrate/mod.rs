@@ -31,7 +31,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::taskfile::TaskfileTree;
+use crate::taskfile::{Taskfile, TaskfileTree};
 pub use calls::{call_of_task, in_forge};
 use comments::{Comments, start_of};
 use fate::{Disposition, Fates};
@@ -59,12 +59,27 @@ pub struct Migration {
     pub gone: BTreeMap<String, Vec<String>>,
     /// The same, task by task.
     pub replaced: Vec<Replacement>,
+    /// The same, Taskfile by Taskfile.
+    pub files: Vec<TaskfileFate>,
     /// Texts that are written another way, the longest first; `{root}` stands for the workspace,
     /// `{src:NAME}` for where forge keeps a subsystem's source.
     pub moved: Vec<(String, String)>,
     /// Variables of Taskfiles by the names that begin their tasks' (nothing for all tasks), with what
     /// they are called now; nothing if forge has words for what they were.
     pub renamed: BTreeMap<String, BTreeMap<String, Option<String>>>,
+}
+
+/// What becomes of one Taskfile.
+#[derive(Clone, Debug)]
+pub struct TaskfileFate {
+    /// The Taskfile.
+    pub path: PathBuf,
+    /// The file that what stays of it is written to.
+    pub page: PathBuf,
+    /// Its tasks that stay, by their full names.
+    pub tasks: Vec<String>,
+    /// Its tasks that are gone, with what a person says instead.
+    pub gone: Vec<(String, String)>,
 }
 
 /// A task that forge does by itself.
@@ -128,6 +143,8 @@ impl WrittenFile {
 pub struct MigrationAids<'s> {
     /// The URL of the checksums that a vendor publishes for what is at a URL.
     pub published_sums: &'s dyn Fn(&str) -> Option<String>,
+    /// What stands in the configuration of Process Compose beside the first Taskfile.
+    pub process_compose: Option<&'s str>,
 }
 
 /// Writes `tree` down as a workspace.
@@ -137,7 +154,7 @@ pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     let files = 1..stack.tree.files.len();
     let recognised = files.filter_map(|file| subsystem::recognise(&stack, file, around));
     let subsystems: Vec<_> = recognised.collect();
-    let services = MigratedServices::find(&stack, &subsystems);
+    let services = MigratedServices::find(&stack, &subsystems, around.process_compose);
     let fates = Fates::new(&stack, &subsystems, &services);
     let survey = Survey {
         kept: kept(&stack, &fates, &subsystems),
@@ -149,7 +166,31 @@ pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     };
     let (pages, renamed) = (survey.pages(), survey.renamed());
     let moved = moved(&subsystems);
-    Migration { pages, gone: fates.gone(), replaced: fates.replaced(), moved, renamed }
+    let (gone, replaced) = (fates.gone(), fates.replaced());
+    let files = taskfile_fates(&stack, &pages, &replaced);
+    Migration { pages, gone, replaced, files, moved, renamed }
+}
+
+/// What becomes of each Taskfile.
+fn taskfile_fates(
+    stack: &Stack,
+    pages: &[WrittenFile],
+    replaced: &[Replacement],
+) -> Vec<TaskfileFate> {
+    let fate = |(at, file): (usize, &Taskfile)| {
+        let path = &file.file.path;
+        let holds = |page: &&WrittenFile| page.from.iter().any(|(from, _)| from == path);
+        let page = pages.iter().find(holds).map(|page| page.path.clone()).unwrap_or_default();
+        let mut fate = TaskfileFate { path: path.clone(), page, tasks: vec![], gone: vec![] };
+        for (name, _) in stack.tasks.iter().filter(|(_, place)| place.0 == at) {
+            match replaced.iter().find(|one| one.task == *name) {
+                Some(one) => fate.gone.push((name.clone(), one.instead.clone())),
+                None => fate.tasks.push(name.clone()),
+            }
+        }
+        fate
+    };
+    stack.tree.files.iter().enumerate().map(fate).collect()
 }
 
 /// The tasks that stay, rewritten.
