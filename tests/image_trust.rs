@@ -4,6 +4,8 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
+    process::Command,
 };
 
 use serde_json::Value;
@@ -11,13 +13,13 @@ use serde_json::Value;
 use crate::{
     release::on_main,
     support::{
-        Invocation, Run, Sandbox, git,
+        Invocation, Run, Sandbox, git, is_here,
         registry::{Goes, Registry, Rules},
     },
 };
 
 /// A workspace with one service, committed and tagged v1.0.0.
-fn shop(registry: &Registry, head: &str) -> Sandbox {
+pub fn shop(registry: &Registry, head: &str) -> Sandbox {
     let manifest =
         format!("project: shop\nplatforms: [linux-amd64, linux-arm64]\nversions: {{}}\n{head}");
     let spec = format!(
@@ -118,6 +120,39 @@ fn beside_an_image_is_who_made_it_from_what_and_what_is_in_it() {
             let names: Vec<_> = packages.iter().map(|it| it["name"].as_str().unwrap()).collect();
             assert_eq!(names, [&format!("{}/shop/api", registry.host()), "api"]);
         }
+        read_by_others(&registry, sandbox.root().as_path());
+    }
+}
+
+/// What the foreign clients `oras` and `pyspdxtools` make of it, whichever of them is here.
+fn read_by_others(registry: &Registry, folder: &Path) {
+    if !is_here("oras") {
+        return;
+    }
+    let image = format!("{}/shop/api:v1.0.0", registry.host());
+    let oras = |words: &[&str]| {
+        let output = Command::new("oras").args(words).arg("--plain-http").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let found = |words: &[&str]| -> (String, String) {
+        let words = [&["discover", &image, "--format", "json"], words].concat();
+        let told: Value = serde_json::from_slice(&oras(&words)).unwrap();
+        let all = told["referrers"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{told}");
+        let text = |key: &str| all[0][key].as_str().unwrap().to_owned();
+        (text("artifactType"), text("reference"))
+    };
+    assert_eq!(found(&[]).0, STATEMENT);
+    let (kind, inventory) = found(&["--platform", "linux/arm64"]);
+    assert_eq!(kind, SBOM);
+    let pulled = folder.join("pulled");
+    oras(&["pull", &inventory, "--output", pulled.to_str().unwrap()]);
+    let file = pulled.join("api-linux-arm64.spdx.json");
+    assert!(file.is_file());
+    if is_here("pyspdxtools") {
+        let output = Command::new("pyspdxtools").arg("--infile").arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
