@@ -70,8 +70,10 @@ fn every_variable_that_forge_reads_is_in_the_reference() {
 
 #[test]
 fn the_documents_of_json_are_as_their_schemas_say() {
-    let head = "groups: { all: [tool, lib] }\nenv: { A: b }\ntasks: { test: { run: tool, needs: lib, with: { a: b } } }";
+    let head = "environments: { test: {} }\ngroups: { all: [tool, lib] }\nenv: { A: b }\ntasks: { test: { run: tool, needs: lib, with: { a: b } } }";
     let sandbox = Sandbox::with_store().head(head).script("lib", "v1").script("tool", "v1");
+    let spec = sandbox.read("subsystems/tool.yml");
+    sandbox.write("subsystems/tool.yml", &format!("{spec}deploy: 'true'\n"));
     git(&sandbox.root(), &["init", "--quiet"]);
     git(&sandbox.root(), &["add", "."]);
     git(&sandbox.root(), &["commit", "--quiet", "-m", "feat: begin"]);
@@ -114,6 +116,8 @@ fn the_documents_of_json_are_as_their_schemas_say() {
         "matrix",
         "changelog",
         "lint:title nonsense",
+        "deploy test",
+        "deployments",
     ] {
         let output = sandbox.forge(&format!("{words} --json")).run().stdout();
         match serde_json::from_str(&output) {

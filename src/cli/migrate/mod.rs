@@ -6,7 +6,7 @@ mod sides;
 mod told;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -55,13 +55,20 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
     let supervised = ["process-compose.yaml", "process-compose.yml"]
         .iter()
         .find_map(|name| read_text(&tree.root.join(name), MOST_OF_TEXT).ok());
-    let aids =
-        MigrationAids { published_sums: &published_sums, process_compose: supervised.as_deref() };
-    let mut migration = migration::migrate(tree.clone(), &aids);
-    if !wish.check {
-        nothing_is_there(&folder, &migration.pages)?;
-    }
-    let outcome = looked_at(session, &tree, &mut migration)?;
+    let make = |exactly: &BTreeSet<String>| {
+        let aids = MigrationAids {
+            published_sums: &published_sums,
+            process_compose: supervised.as_deref(),
+            exactly,
+        };
+        let mut migration = migration::migrate(tree.clone(), &aids);
+        if !wish.check {
+            nothing_is_there(&folder, &migration.pages)?;
+        }
+        let outcome = looked_at(session, &tree, &mut migration)?;
+        Ok((migration, outcome))
+    };
+    let (migration, outcome) = best(&make)?;
     if session.flags.dry_run {
         for page in &migration.pages {
             session.say(&format!("# {}\n{}", page.path.display(), page.text))?;
@@ -79,6 +86,34 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
     Ok(if outcome.is_good() { 0 } else { Kind::Partial.exit_code() })
 }
 
+/// A migration, and what was found of it.
+type Attempt = Result<(Migration, Outcome), CliError>;
+
+/// The migration that differs least of those that `make` makes: as people would write it, or if that does not
+/// do the same, with the tasks that differ as `run --taskfile` takes them.
+fn best(make: &dyn Fn(&BTreeSet<String>) -> Attempt) -> Attempt {
+    let mut best = make(&BTreeSet::new())?;
+    let Some(comparison) = &best.1.comparison else { return Ok(best) };
+    let all: BTreeSet<String> = comparison.differences.keys().cloned().collect();
+    // What a task that it calls does is that one's own.
+    let is_own =
+        |what: &&String| !what.contains("in a call, ") && !what.contains("in what it needs, ");
+    let own = comparison.differences.iter().filter(|(_, what)| is_own(what));
+    let own: BTreeSet<String> = own.map(|(name, _)| name.clone()).collect();
+    let with_variables =
+        |names: &BTreeSet<String>| names.iter().cloned().chain([String::new()]).collect();
+    for exactly in [own.clone(), with_variables(&own), with_variables(&all)] {
+        if best.1.differing() == 0 {
+            break;
+        }
+        let next = make(&exactly)?;
+        if next.1.problems <= best.1.problems && next.1.differing() < best.1.differing() {
+            best = next;
+        }
+    }
+    Ok(best)
+}
+
 /// What was found of a migration before anything is written.
 struct Outcome {
     /// What `forge check` would show.
@@ -88,6 +123,11 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// How many tasks do not do the same, or cannot be compared.
+    fn differing(&self) -> usize {
+        self.comparison.as_ref().map_or(usize::MAX, |one| one.differences.len())
+    }
+
     fn is_good(&self) -> bool {
         self.problems == 0 && self.comparison.as_ref().is_none_or(|one| one.differences.is_empty())
     }

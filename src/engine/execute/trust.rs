@@ -3,22 +3,19 @@
 
 use crate::{
     model::{Fault, Sha256},
-    probe::{ArtifactSpec, trusted_repositories},
-    provenance::{
-        MAX_BYTES, Trust, distrusted, judge, promotion_name, read_statements, statement_name,
-    },
-    store::{Store, read_text},
+    probe::{ArtifactSpec, builder_of_asset, trusted_repositories},
+    provenance::{Trust, distrusted},
+    store::Store,
 };
 
 use super::Context;
 
 impl Context {
-    /// Who built the asset of `want` in the release `tag` of `store`; nobody is asked unless the
-    /// workspace wants to know. `sha256` is the digest that the asset will be held to.
+    /// Who built the asset of `want` in the release `tag` of `store`. `sha256` is the digest that the
+    /// asset will be held to.
     ///
     /// # Errors
-    /// `Verification` if the workspace does not take assets of whoever built it; `Store` if that
-    /// cannot be read.
+    /// As [`builder_of_asset`].
     pub(super) async fn trusted_builder(
         &self,
         want: &ArtifactSpec,
@@ -26,38 +23,17 @@ impl Context {
         store: &dyn Store,
         sha256: Option<Sha256>,
     ) -> Result<Option<String>, Fault> {
-        let workspace = self.workspaces.any();
-        if workspace.trust == Trust::Any {
-            return Ok(None);
+        let (workspace, asset) = (self.workspaces.any(), want.asset.as_str());
+        if workspace.trust != Trust::Attested {
+            return builder_of_asset(workspace, &want.id.name, (store, tag, asset), sha256).await;
         }
-        let label = format!("{tag}/{} from {}", want.asset, store.url());
-        let name = want.id.name.as_str();
-        let refused = |why: String| distrusted(workspace.trust, name, &label, why);
-        let sha256 = sha256.ok_or_else(|| {
-            refused(
-                "neither forge.lock nor a .sha256 file gives its digest, which provenance is about"
-                    .into(),
-            )
-        })?;
+        let label = format!("{tag}/{asset} from {}", store.url());
+        let refused = |why| distrusted(Trust::Attested, want.id.name.as_str(), &label, why);
+        let unknown =
+            "neither forge.lock nor a .sha256 file gives its digest, which attestations are about";
+        let sha256 = sha256.ok_or_else(|| refused(unknown.to_owned()))?;
         let repositories = trusted_repositories(workspace);
-        if workspace.trust == Trust::Attested {
-            let attested = self.attested_builder(want, tag, store, sha256, &repositories).await?;
-            return attested.map(Some).map_err(refused);
-        }
-        let (mut statements, mut unread, mut why) = (Vec::new(), None, String::new());
-        for name in [statement_name(&want.asset), promotion_name(&want.asset)] {
-            let text = read_text(store, tag, &name, MAX_BYTES).await?.unwrap_or_default();
-            match read_statements(&text) {
-                Ok(read) => statements.extend(read),
-                Err(wrong) => {
-                    unread = Some(format!("its provenance {name} cannot be used: {wrong}"));
-                }
-            }
-            match judge(Trust::Ci, &repositories, sha256, &statements) {
-                Ok(builder) => return Ok(builder.map(|builder| builder.id().to_owned())),
-                Err(reason) => why = reason,
-            }
-        }
-        Err(refused(unread.unwrap_or(why)))
+        let attested = self.attested_builder(want, tag, store, sha256, &repositories).await?;
+        attested.map(Some).map_err(refused)
     }
 }

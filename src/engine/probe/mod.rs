@@ -53,7 +53,7 @@ pub use shared::upstream_key;
 pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
 pub use sources::{changed_sources, keep_sources};
 pub use tree::SourceTreeState;
-pub use trust::{distrust, trusted_repositories};
+pub use trust::{builder_of_asset, distrust, trusted_repositories};
 pub use use_rules::UseRules;
 pub use want::{ArtifactSpec, RecipePrint, Wants};
 pub use withdraw::withdraw_distrusted;

@@ -46,7 +46,7 @@ use unit::Kept;
 use variables::MigratedVariables;
 
 /// How long a line may be that says all of a task.
-const WIDTH: usize = 80;
+const WIDTH: usize = 100;
 /// Keys whose own keys have lines of their own.
 const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
 
@@ -134,9 +134,29 @@ impl WrittenFile {
         if marks.chain([&lines[above]]).any(|line| line.contains(MARK)) {
             return;
         }
-        let mark = format!("{}{MARK}{what}\n", " ".repeat(indent(lines[above])));
+        let mark = fitting(format!("{}{MARK}{what}", " ".repeat(indent(lines[above])))) + "\n";
         self.text = lines[..above].concat() + &mark + &lines[above..].concat();
     }
+}
+
+/// The longest line of a page that nobody wrote.
+const WIDEST: usize = 120;
+
+/// A line that fits a page.
+fn fitting(line: String) -> String {
+    match line.char_indices().nth(WIDEST - 1) {
+        Some((end, sign)) if end + sign.len_utf8() < line.len() => format!("{}…", &line[..end]),
+        _ => line,
+    }
+}
+
+/// A page whose marks fit it.
+fn with_fitting_marks(text: &str) -> String {
+    let lines = text.split('\n').map(|line| match line.contains(MARK) {
+        true => fitting(line.to_owned()),
+        false => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What a migration is told that no Taskfile says.
@@ -145,6 +165,9 @@ pub struct MigrationAids<'s> {
     pub published_sums: &'s dyn Fn(&str) -> Option<String>,
     /// What stands in the configuration of Process Compose beside the first Taskfile.
     pub process_compose: Option<&'s str>,
+    /// The tasks that are written as `run --taskfile` takes them, by their full names, since they would not
+    /// do the same as people would write them; nothing stands for the variables of files.
+    pub exactly: &'s BTreeSet<String>,
 }
 
 /// Writes `tree` down as a workspace.
@@ -159,6 +182,7 @@ pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     let survey = Survey {
         kept: kept(&stack, &fates, &subsystems),
         shared: shared_lines(&stack, &subsystems),
+        exactly: around.exactly,
         stack: &stack,
         subsystems: &subsystems,
         services: &services,
@@ -206,6 +230,7 @@ fn kept(stack: &Stack, fates: &Fates, subsystems: &[MigratedSubsystem]) -> Kept 
 
 /// A stack that was looked at, about to be written down.
 struct Survey<'s> {
+    exactly: &'s BTreeSet<String>,
     stack: &'s Stack,
     subsystems: &'s [MigratedSubsystem],
     services: &'s MigratedServices,
@@ -223,12 +248,14 @@ impl Survey<'_> {
             let unit = unit::of_subsystem(self, one);
             let text = self.with_lost(one.file, &self.spec(one, &unit).page(WIDTH, BLOCKS));
             used.extend(unit.shared);
+            let text = with_fitting_marks(&text);
             let path = PathBuf::from("subsystems").join(format!("{}.yml", one.name));
             specs.push(WrittenFile { path, text, from: vec![self.lines(one.file)] });
         }
         let settings = MigratedSettings::find(self);
         let unit = unit::of_root(self, &settings);
         let text = self.with_lost(0, &self.manifest(&settings, &unit, &used).page(WIDTH, BLOCKS));
+        let text = with_fitting_marks(&text);
         let is_spec = |file: &usize| self.subsystems.iter().any(|one| one.file == *file);
         let others = (0..self.stack.tree.files.len()).filter(|file| !is_spec(file));
         let from = others.map(|file| self.lines(file)).collect();
