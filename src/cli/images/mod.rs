@@ -5,6 +5,7 @@
 //!                                                       └──── look, ensure, make, push, move tags
 //! ```
 
+mod engine;
 mod load;
 mod make;
 mod wants;

@@ -4,7 +4,7 @@ use super::{Translator, scope::plain, task::TranslatedTask};
 use crate::manifest::{Quoting, Scalar};
 
 /// What Task takes for the beginning of an absolute path.
-const ABSOLUTE: [&str; 3] = [".ROOT_DIR", ".TASKFILE_DIR", ".USER_WORKING_DIR"];
+const ABSOLUTE: [&str; 4] = [".ROOT_DIR", ".TASKFILE_DIR", ".USER_WORKING_DIR", ".FORGE_SRC"];
 
 impl<'t> Translator<'t> {
     /// Where it runs, as a template of forge.
