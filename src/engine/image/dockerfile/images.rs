@@ -84,7 +84,9 @@ impl InstructionReader<'_> {
         let Some(((_, instruction), words)) = words.split_first() else { return Ok(()) };
         match instruction.to_ascii_uppercase().as_str() {
             "ARG" if !self.has_stage => {
-                words.iter().for_each(|(_, word)| self.argument(word));
+                for (_, word) in words {
+                    self.argument(word);
+                }
                 Ok(())
             }
             "FROM" => self.stage(words),
