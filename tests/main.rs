@@ -34,6 +34,7 @@ mod git_source;
 mod github_store;
 mod hosted_store;
 mod image_engines;
+mod image_proofs;
 mod images;
 mod include;
 mod init;

@@ -18,6 +18,7 @@ mod dockerfile;
 mod elf;
 mod layers;
 mod layout;
+mod loaders;
 mod look;
 mod push;
 mod want;
@@ -29,6 +30,8 @@ pub use dockerfile::{
 };
 pub use elf::interpreter;
 pub use layers::{LayerPlan, binaries_layer, files_digest, files_layer};
+pub use layout::blob_path;
+pub use loaders::{BaseFiles, LackingLoader, lacking_loaders};
 pub use look::{ImageState, look_at};
 pub use push::{MovedTag, PushedImage, is_newer, move_tag, push, to_push};
 pub use want::{FINGERPRINT, ImagePrint, ImageSpec, PlatformInputs, image_print, image_tag};
