@@ -6,7 +6,7 @@ use crate::manifest::{Quoting, Scalar};
 /// What Task takes for the beginning of an absolute path.
 const ABSOLUTE: [&str; 4] = [".ROOT_DIR", ".TASKFILE_DIR", ".USER_WORKING_DIR", ".FORGE_SRC"];
 
-impl<'t> Translator<'t> {
+impl Translator<'_> {
     /// Where it runs, as a template of forge.
     pub(super) fn dir(&self, draft: &mut TranslatedTask) -> Option<String> {
         let known = &self.tasks[draft.at];
