@@ -49,7 +49,9 @@ impl NoopCache {
         let here = session.folder()?;
         let TaskArgs { words, args, output, .. } = wish;
         let class = session.classes().own.as_str();
-        let request = format!("{words:?} {args:?} {output:?} {class} {} {flags:?}", here.display());
+        let tag = session.surroundings().tag();
+        let request =
+            format!("{words:?} {args:?} {output:?} {class} {tag:?} {} {flags:?}", here.display());
         let slot = checksum(request.as_bytes())[0] % PLACES;
         Ok(Some(Self {
             layout: session.layout()?,
