@@ -176,6 +176,25 @@ fn workspaces_and_the_cache_share_no_inode() {
 }
 
 #[test]
+fn a_large_source_file_is_known_by_stat_until_somebody_writes_to_it() {
+    let large = "x".repeat(1 << 20);
+    let sandbox = installed().file("code/tool/data", &large);
+    let kept = || fs::read_to_string(sandbox.beside("cache/large-files")).unwrap_or_default();
+    sandbox.forge("plan").succeeds();
+    assert_eq!(kept(), "", "looking writes nothing");
+    for _ in 0..2 {
+        fs::remove_dir_all(sandbox.path(".forge")).unwrap();
+        sandbox.forge("ensure").succeeds();
+    }
+    let before = kept();
+    assert!(before.contains("code/tool/data"), "{before}");
+    sandbox.write("code/tool/data", &large.replace('x', "y"));
+    sandbox.forge("ensure").succeeds().says("built");
+    sandbox.forge("ensure --force").succeeds();
+    assert_ne!(kept(), before);
+}
+
+#[test]
 fn a_file_that_was_edited_where_it_lies_is_not_packed() {
     let sandbox = Sandbox::with_store().script("tool", "v1");
     sandbox.forge("ensure --no-publish").succeeds();

@@ -102,6 +102,7 @@ impl<'a> MissSearch<'a> {
             workspaces: self.workspaces,
             commits: &commits,
             cache: &self.cache,
+            large_files: Arc::new(self.cache.large_files()),
             stores,
             options,
         };

@@ -85,10 +85,13 @@ pub(super) async fn run_until(
         workspaces: &workspaces,
         commits: &commits,
         cache: &cache,
+        large_files: Arc::new(cache.large_files()),
         stores: &stores.all,
         options,
     };
     let mut probed = prober.probe(&workspaces.artifacts(names).collect()).await;
+    // They only save time: without them, the next run reads the files again.
+    let _ = cache.keep_large_files(&prober.large_files);
     let source_inputs = std::mem::take(&mut probed.source_inputs);
     let seconds = recorded_seconds(&workspaces, probed.builds());
     let plan = compile(&workspaces, probed, &seconds);
@@ -145,8 +148,14 @@ pub(super) fn probe_only(
     has_lock(session, workspaces, &stores)?;
     let (cache, _) = Cache::for_workspace(workspaces.layout());
     let (commits, options) = (BTreeMap::new(), session.probe_options(&stores, *publish)?);
-    let prober =
-        Prober { workspaces, commits: &commits, cache: &cache, stores: &stores.all, options };
+    let prober = Prober {
+        workspaces,
+        commits: &commits,
+        cache: &cache,
+        large_files: Arc::new(cache.large_files()),
+        stores: &stores.all,
+        options,
+    };
     let wanted = workspaces.artifacts(*names).collect();
     let probed = session.host.runtime()?.wait_for(prober.probe(&wanted));
     Ok((probed, stores))

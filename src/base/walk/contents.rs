@@ -4,9 +4,11 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    time::SystemTime,
 };
 
 use super::{
+    large_files::{LargeFile, LargeFiles},
     lfs,
     lister::{InputFile, InputKind},
 };
@@ -36,6 +38,14 @@ pub struct FileDigest {
 /// # Errors
 /// If it cannot be read, or is by now something else.
 pub fn read(input: &InputFile) -> io::Result<FileDigest> {
+    read_unless_known(input, None)
+}
+
+/// As [`read`]; a file that is among the `known` ones is not read again.
+pub(super) fn read_unless_known(
+    input: &InputFile,
+    known: Option<&LargeFiles>,
+) -> io::Result<FileDigest> {
     let path = &input.path;
     let of = |letter, metadata: &fs::Metadata, checksum| FileDigest {
         letter,
@@ -54,7 +64,15 @@ pub fn read(input: &InputFile) -> io::Result<FileDigest> {
             let file = open_file(path)?;
             let metadata = file.metadata()?;
             let letter = letter_of_file(&metadata);
+            let stat = FileStat::from_metadata(&metadata);
+            if let Some(checksum) = known.and_then(|known| known.checksum(path, &stat)) {
+                return Ok(of(letter, &metadata, checksum));
+            }
+            let read_at = SystemTime::now();
             let (checksum, is_pointer) = digest(file, metadata.len())?;
+            if let Some(known) = known {
+                known.learn(path, LargeFile { stat, checksum }, read_at);
+            }
             Ok(FileDigest { is_pointer, ..of(letter, &metadata, checksum) })
         }
     }
@@ -88,7 +106,33 @@ fn digest(mut file: File, size: u64) -> io::Result<([u8; 32], bool)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    #[test]
+    fn a_large_file_is_read_again_only_if_somebody_wrote_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let write = |letter: u8| fs::write(&path, vec![letter; 1 << 20]).unwrap();
+        let input = InputFile { path: path.clone(), kind: InputKind::File };
+        let checksum_with =
+            |known: &LargeFiles| read_unless_known(&input, Some(known)).unwrap().checksum;
+        write(b'a');
+        std::thread::sleep(2 * FileStat::CLOCK_TICK);
+        let first = LargeFiles::new(BTreeMap::new);
+        let a = checksum_with(&first);
+        let mut table = first.news(10).unwrap();
+        // What is remembered is believed: the digest given here is not the file's.
+        table.get_mut(&path).unwrap().checksum = [7; 32];
+        let kept = table.clone();
+        let second = LargeFiles::new(move || kept);
+        assert_eq!((checksum_with(&second), second.news(10)), ([7; 32], None));
+        write(b'b');
+        let third = LargeFiles::new(move || table);
+        assert_ne!(checksum_with(&third), [7; 32]);
+        assert_ne!(checksum_with(&third), a);
+    }
 
     #[test]
     fn pieces_come_to_the_digest_of_the_whole() {

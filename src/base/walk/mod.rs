@@ -19,6 +19,7 @@
 mod contents;
 mod excludes;
 mod index;
+mod large_files;
 mod lfs;
 mod links;
 mod lister;
@@ -31,6 +32,7 @@ mod walker;
 
 pub use contents::{FileDigest, letter_of_file, read};
 pub use index::Lack;
+pub use large_files::{LargeFile, LargeFileTable, LargeFiles};
 pub use links::reached_by_links;
 pub use lister::{InputFile, InputKind, Listing};
 pub use pattern::FilePatterns;

@@ -8,10 +8,11 @@ use std::{
 };
 
 use super::{
-    contents,
+    contents::{self, FileDigest},
     index::Lack,
+    large_files::LargeFiles,
     lfs,
-    lister::{Lister, Listing},
+    lister::{InputFile, Lister, Listing},
     repository::GitRepository,
     rules::{self, IgnoreRules},
 };
@@ -23,6 +24,7 @@ use crate::model::{Layout, UserFolders};
 pub struct Walker {
     repository: Arc<GitRepository>,
     known: Mutex<HashMap<PathBuf, FolderState>>,
+    large_files: Option<Arc<LargeFiles>>,
 }
 
 /// How things stand in a folder.
@@ -38,13 +40,31 @@ impl Walker {
     /// For the workspace at `layout`, an absolute path.
     pub fn new(layout: &Layout) -> Self {
         let repository = GitRepository::around(layout.root(), layout.user());
-        Self { repository, known: Mutex::default() }
+        Self { repository, known: Mutex::default(), large_files: None }
     }
 
     /// For the folder `top`, which is a tree of its own, whatever is around it: a checkout of another
     /// repository, or what an archive held.
     pub fn of_tree(top: &Path, user: &UserFolders) -> Self {
-        Self { repository: GitRepository::at_top(top, user), known: Mutex::default() }
+        Self {
+            repository: GitRepository::at_top(top, user),
+            known: Mutex::default(),
+            large_files: None,
+        }
+    }
+
+    /// Takes from `large_files` what is known of files, and adds what it learns.
+    #[must_use]
+    pub fn with_large_files(self, large_files: Arc<LargeFiles>) -> Self {
+        Self { large_files: Some(large_files), ..self }
+    }
+
+    /// As [`contents::read`]; what is known of large files is not computed again.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is by now something else.
+    pub fn read(&self, input: &InputFile) -> io::Result<FileDigest> {
+        contents::read_unless_known(input, self.large_files.as_deref())
     }
 
     /// What git tracks, or would not ignore, at and below `start`: also where `start` itself is

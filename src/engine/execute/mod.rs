@@ -40,7 +40,7 @@ use crate::{
     },
     model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
     plan::{Action, ActionKind, Ended, Plan, Schedule},
-    probe::{Acceptance, ArtifactSpec, Finding, Verdict, accept_installed, distrust, unpinned},
+    probe::{Acceptance, ArtifactSpec, Finding, UseRules, Verdict},
 };
 use ledger::RunLedger;
 
@@ -215,19 +215,14 @@ impl Context {
         let Installed::Intact { record, is_ours, .. } = inspect(&place, self.cache.key()) else {
             return None;
         };
-        let accepted = accept_installed(&finding.want, &record, is_ours);
-        let trusted = distrust(
-            self.workspaces.any(),
-            &record,
-            finding.want.locked.as_ref(),
-            self.options.classes.takes,
-        )
-        .is_none();
-        let options = &self.options;
-        let subsystem = self.workspaces.subsystem(&finding.want.id);
-        let pinned = !options.locked
-            || unpinned(subsystem, &finding.want, &record, options.private_store).is_none();
-        (trusted && pinned && accepted == Acceptance::Yes).then(|| Done {
+        let rules = UseRules {
+            workspaces: &self.workspaces,
+            takes: self.options.classes.takes,
+            locked: self.options.locked,
+            private_store: self.options.private_store,
+        };
+        let accepted = rules.judge_installed(&finding.want, &record, is_ours);
+        (accepted == Acceptance::Yes).then(|| Done {
             reason: Some("another forge had just installed it".into()),
             ..Done::new(How::Fresh, record)
         })

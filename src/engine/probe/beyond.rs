@@ -57,13 +57,21 @@ impl<'a> Own<'a> {
 
 /// Reads many in-repo sources of the workspace at `layout`, with what goes into them from elsewhere.
 pub fn walk_sources(layout: &Layout, all: &[Own]) -> Vec<Result<SourceTreeState, Fault>> {
-    let (root, walker) = (layout.root(), Walker::new(layout));
+    walk_sources_by(&Walker::new(layout), layout.root(), all)
+}
+
+/// As [`walk_sources`], by a walker of the workspace at `root`.
+pub(super) fn walk_sources_by(
+    walker: &Walker,
+    root: &Path,
+    all: &[Own],
+) -> Vec<Result<SourceTreeState, Fault>> {
     let ground = |own: &Own<'_>| Grounds {
         starts: own.starts().iter().map(|start| root.join(start)).collect(),
         root: own.dir.map_or_else(|| root.to_owned(), |dir| root.join(dir)),
     };
     let grounds: Vec<_> = all.iter().map(ground).collect();
-    let mut trees = tree::walk_all(&walker, &grounds);
+    let mut trees = tree::walk_all(walker, &grounds);
     let read_at = SystemTime::now();
     let whole = |at: &usize| trees[*at].is_ok();
     let wide: Vec<usize> = (0..all.len()).filter(whole).collect();
@@ -73,8 +81,7 @@ pub fn walk_sources(layout: &Layout, all: &[Own]) -> Vec<Result<SourceTreeState,
             (all[*at], trees[*at].as_ref().map(|tree| tree.links.clone()).unwrap_or_default())
         })
         .collect();
-    match beyond(root, &sources, &walker)
-        .and_then(|found| Ok((read(root, &found, &walker)?, found)))
+    match beyond(root, &sources, walker).and_then(|found| Ok((read(root, &found, walker)?, found)))
     {
         Ok((files, found)) => {
             for (at, found) in wide.into_iter().zip(found) {

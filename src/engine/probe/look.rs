@@ -7,13 +7,10 @@ use crate::{
         ArtifactRecord, CacheKey, Hit, InstallPlace, Installed, KnownRelease, Lookup, inspect,
         links_are_there,
     },
-    model::{ArtifactId, Fault, Kind, LockedAsset},
+    model::{ArtifactId, Fault, Kind},
 };
 
-use super::{
-    Acceptance, Finding, Prober, Verdict, accept, accept_installed, distrust, pinned::unpinned,
-    want::ArtifactSpec,
-};
+use super::{Acceptance, Finding, Prober, Verdict, use_rules::UseRules, want::ArtifactSpec};
 
 /// One artifact being looked for: what is known so far.
 pub(super) struct ProbeState {
@@ -138,16 +135,8 @@ impl Prober<'_> {
                 look.why = Some(format!("what was installed is damaged: {why}"));
             }
             Installed::Intact { record, is_ours, relearned } => {
-                // An asset in this user's private store is not a release of the project's.
-                let known = match self.options.private_store {
-                    true => &ArtifactRecord { release: None, ..record.clone() },
-                    false => &record,
-                };
-                let acceptance = accept_installed(&look.want, known, is_ours);
-                if self.trusts(look, &label, &record)
-                    && self.may_take(look, &label, &record)
-                    && accepts(look, &label, &record.stamp.version, acceptance)
-                {
+                let acceptance = self.use_rules().judge_installed(&look.want, &record, is_ours);
+                if accepts(look, &label, &record.stamp.version, acceptance) {
                     // A record that the next run does not believe repairs nothing.
                     let is_outdated = relearned && self.cache.key().lasts();
                     return Some((record, is_outdated || !installed.has_links));
@@ -171,11 +160,8 @@ impl Prober<'_> {
                 }
                 Lookup::Hit(hit) => match proven(hit).await {
                     Ok(record) => {
-                        let acceptance =
-                            accept(&look.want, &record.stamp, self.release_of(&record));
-                        let is_it = self.trusts(look, label, &record)
-                            && self.may_take(look, label, &record)
-                            && accepts(look, label, &record.stamp.version, acceptance);
+                        let acceptance = self.use_rules().judge_cached(&look.want, &record);
+                        let is_it = accepts(look, label, &record.stamp.version, acceptance);
                         return is_it.then_some((record, key));
                     }
                     Err(damage) => {
@@ -198,38 +184,13 @@ impl Prober<'_> {
         Some(ArtifactRecord { release, ..ArtifactRecord::unknown(stamp, BTreeMap::new()) })
     }
 
-    /// The asset that a record speaks of, if it is one of the project's releases: one in this user's
-    /// private store is none.
-    fn release_of<'r>(&self, record: &'r ArtifactRecord) -> Option<&'r LockedAsset> {
-        record.asset().filter(|_| !self.options.private_store)
-    }
-
-    /// Whether `record` may be used by this run; notes why if not.
-    fn trusts(&self, look: &mut ProbeState, label: &str, record: &ArtifactRecord) -> bool {
-        let Some(why) = distrust(
-            self.workspaces.any(),
-            record,
-            look.want.locked.as_ref(),
-            self.options.classes.takes,
-        ) else {
-            return true;
-        };
-        look.why.get_or_insert(format!("{label} is not trusted: {why}"));
-        look.note(label, format!("not trusted: {why}"));
-        false
-    }
-
-    /// Whether `record` is pinned, where nothing else may be taken; notes what is missing if not.
-    fn may_take(&self, look: &mut ProbeState, label: &str, record: &ArtifactRecord) -> bool {
-        if !self.options.locked {
-            return true;
+    fn use_rules(&self) -> UseRules<'_> {
+        UseRules {
+            workspaces: self.workspaces,
+            takes: self.options.classes.takes,
+            locked: self.options.locked,
+            private_store: self.options.private_store,
         }
-        let subsystem = self.workspaces.subsystem(&look.want.id);
-        let lacks = unpinned(subsystem, &look.want, record, self.options.private_store);
-        let Some(why) = lacks else { return true };
-        look.why.get_or_insert(format!("{label} is not pinned: {why}"));
-        look.note(label, format!("not pinned: {why}"));
-        false
     }
 
     /// Nobody has it: the vendor, or a build.
@@ -274,8 +235,8 @@ fn accepts(look: &mut ProbeState, label: &str, version: &str, acceptance: Accept
             look.warnings.push(fault);
         }
         Acceptance::No(why) => {
-            look.note(label, format!("not the pinned one: {why}"));
-            look.why.get_or_insert(format!("{label} is not the pinned one: {why}"));
+            look.why.get_or_insert(format!("{label} is {why}"));
+            look.note(label, why);
             return false;
         }
     }

@@ -21,6 +21,7 @@ mod shared;
 mod snapshot;
 mod tree;
 mod trust;
+mod use_rules;
 mod want;
 mod withdraw;
 
@@ -38,6 +39,7 @@ use crate::{
     model::{ArtifactId, Fault, Name, Platform, Revision},
     provenance::Classes,
     store::Store,
+    walk::LargeFiles,
     workspace::Workspaces,
 };
 
@@ -45,12 +47,12 @@ pub use accept::{Acceptance, accept, accept_installed};
 pub use beyond::{Own, linked, walk_sources};
 pub use leftover::leftovers;
 use look::InstalledState;
-pub use pinned::unpinned;
 pub use released::{is_remote, read_stamp};
 pub use shared::upstream_key;
 pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
 pub use tree::SourceTreeState;
 pub use trust::{distrust, trusted_repositories};
+pub use use_rules::UseRules;
 pub use want::{ArtifactSpec, RecipePrint, Wants};
 pub use withdraw::withdraw_distrusted;
 
@@ -71,6 +73,8 @@ pub struct Prober<'a> {
     pub commits: &'a BTreeMap<Name, String>,
     /// The user's cache.
     pub cache: &'a Cache,
+    /// What is known of large source files.
+    pub large_files: Arc<LargeFiles>,
     /// The project's releases, in order.
     pub stores: &'a [Arc<dyn Store>],
     /// What the command line asked for.
@@ -216,11 +220,9 @@ impl Prober<'_> {
         for platform in platforms {
             let workspace = self.workspaces.for_platform(platform);
             let wants = wants.entry(platform).or_insert_with(|| {
-                Wants::new(
-                    workspace,
-                    self.commits,
-                    self.options.exact || self.options.private_store,
-                )
+                let strict = self.options.exact || self.options.private_store;
+                Wants::new(workspace, self.commits, strict)
+                    .with_large_files(self.large_files.clone())
             });
             let names = ids.iter().filter(|id| id.platform == platform).map(|id| &id.name);
             let wanted = wants.of_all(names).into_iter();

@@ -10,7 +10,7 @@ use super::want::{ArtifactSpec, RecipePrint};
 
 /// What forge.lock lacks for the artifact of `record` to be pinned; none if it is. In a private store
 /// lies what this user's forge put there: its assets are in no lock.
-pub fn unpinned(
+pub(super) fn unpinned(
     subsystem: &Subsystem,
     want: &ArtifactSpec,
     record: &ArtifactRecord,

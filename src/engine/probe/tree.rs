@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::{
     model::{Fault, FileStat, Kind, TreeDigest, TreeHasher, path_to_text},
-    walk::{self, FileDigest, InputFile, Lack, Listing, Walker},
+    walk::{FileDigest, InputFile, Lack, Listing, Walker},
 };
 
 /// Below this many trees, threads cost more than they save.
@@ -165,8 +165,9 @@ pub fn read_all(
 ) -> Result<Vec<(InputFile, FileDigest)>, Fault> {
     let read = |input: InputFile| {
         let path = input.path.display();
-        let digest =
-            walk::read(&input).map_err(|error| Fault::io(format!("cannot read {path}"), &error))?;
+        let digest = walker
+            .read(&input)
+            .map_err(|error| Fault::io(format!("cannot read {path}"), &error))?;
         if digest.is_pointer
             && let Some(rule) = walker.lfs_rule(&input.path)
         {

@@ -15,11 +15,12 @@ use crate::{
         Kind, LockedAsset, LockedUpstream, Name, Platform, Revision, Stamp, TagStem, TreeDigest,
         asset_name,
     },
+    walk::{LargeFiles, Walker},
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
 
 use super::{
-    beyond::{Own, walk_sources},
+    beyond::{Own, walk_sources_by},
     shared::{WorkspaceIdentity, holds_all_inputs, shared_key, upstream_key},
     tree::SourceTreeState,
 };
@@ -144,6 +145,7 @@ pub struct Wants<'a> {
     identity: WorkspaceIdentity,
     commits: &'a BTreeMap<Name, String>,
     strict: bool,
+    walker: Walker,
     builds: HashMap<Name, Result<Option<RecipePrint>, Fault>>,
     trees: HashMap<Name, Result<Arc<SourceTreeState>, Fault>>,
 }
@@ -157,7 +159,15 @@ impl<'a> Wants<'a> {
         strict: bool,
     ) -> Self {
         let identity = WorkspaceIdentity::for_root(workspace.layout.root());
-        Self { workspace, identity, commits, strict, builds: HashMap::new(), trees: HashMap::new() }
+        let walker = Walker::new(&workspace.layout);
+        let (builds, trees) = (HashMap::new(), HashMap::new());
+        Self { workspace, identity, commits, strict, walker, builds, trees }
+    }
+
+    /// Takes from `large_files` what is known of files, and adds what it learns.
+    #[must_use]
+    pub(super) fn with_large_files(self, large_files: Arc<LargeFiles>) -> Self {
+        Self { walker: self.walker.with_large_files(large_files), ..self }
     }
 
     /// The files and folders of in-repo sources that were read.
@@ -389,7 +399,7 @@ impl<'a> Wants<'a> {
             }
         }
         let (names, sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        let trees = walk_sources(&workspace.layout, &sources);
+        let trees = walk_sources_by(&self.walker, workspace.layout.root(), &sources);
         for (name, tree) in names.into_iter().zip(trees) {
             self.enter_tree(name, tree);
         }
@@ -402,7 +412,7 @@ impl<'a> Wants<'a> {
 
     fn tree(&mut self, name: &Name, own: Own) -> Result<TreeDigest, Fault> {
         if !self.trees.contains_key(name) {
-            for tree in walk_sources(&self.workspace.layout, &[own]) {
+            for tree in walk_sources_by(&self.walker, self.workspace.layout.root(), &[own]) {
                 self.enter_tree(name, tree);
             }
         }

@@ -6,6 +6,7 @@ mod busy;
 mod collect;
 mod files;
 mod installed;
+mod large_files;
 mod outputs;
 mod own;
 mod pinned;

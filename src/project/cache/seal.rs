@@ -38,7 +38,7 @@ type Key = [u8; 32];
 
 /// The key that records are sealed with. It is read when it is first needed, and made when
 /// something is first sealed, so that merely looking writes nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SealKey {
     /// Where the key lies; nowhere if the user has no data folder. Then what this run seals
     /// counts in this run only.

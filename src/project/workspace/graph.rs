@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::subsystem::SubsystemDraft;
+use super::{cycles::find_cycles, subsystem::SubsystemDraft};
 use crate::{
     manifest::Scalar,
     model::{Diagnostic, Span, suggestion},
@@ -107,99 +107,30 @@ pub fn cycles(
             needs.filter_map(|need| Some((*index.get(need.text.as_str())?, need))).collect()
         })
         .collect();
-    let mut search = CycleSearch {
-        edges: &edges,
-        state: vec![VisitState::New; drafts.len()],
-        cycles: Vec::new(),
-    };
-    for start in 0..drafts.len() {
-        search.from(start);
-    }
-    search.cycles.iter().map(|cycle| cycle_diagnostic(drafts, &edges, cycle, things)).collect()
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum VisitState {
-    New,
-    Open,
-    Done,
-}
-
-struct CycleSearch<'a> {
-    edges: &'a [Vec<(usize, Scalar)>],
-    state: Vec<VisitState>,
-    /// Each as the nodes on it, in the order of needs.
-    cycles: Vec<Vec<usize>>,
-}
-
-impl CycleSearch<'_> {
-    /// Depth first, with a stack of its own: needs may be nested deeply.
-    fn from(&mut self, start: usize) {
-        if self.state[start] != VisitState::New {
-            return;
-        }
-        self.state[start] = VisitState::Open;
-        let mut path = vec![(start, 0)];
-        while let Some((node, next)) = path.last_mut() {
-            let node = *node;
-            let Some((target, _)) = self.edges[node].get(*next) else {
-                self.state[node] = VisitState::Done;
-                path.pop();
-                continue;
-            };
-            *next += 1;
-            let target = *target;
-            match self.state[target] {
-                VisitState::New => {
-                    self.state[target] = VisitState::Open;
-                    path.push((target, 0));
-                }
-                VisitState::Open => {
-                    let begin = path.iter().position(|(node, _)| *node == target).unwrap_or(0);
-                    let cycle = path[begin..].iter().map(|(node, _)| *node).collect();
-                    self.remember(cycle);
-                }
-                VisitState::Done => {}
-            }
-        }
-    }
-
-    fn remember(&mut self, cycle: Vec<usize>) {
-        let members: BTreeSet<_> = cycle.iter().collect();
-        let known = |other: &Vec<usize>| other.iter().collect::<BTreeSet<_>>() == members;
-        if !self.cycles.iter().any(known) {
-            self.cycles.push(cycle);
-        }
-    }
+    let cycles = find_cycles(&edges);
+    cycles.iter().map(|cycle| cycle_diagnostic(drafts, &edges, cycle, things)).collect()
 }
 
 fn cycle_diagnostic(
     drafts: &[SubsystemDraft],
     edges: &[Vec<(usize, Scalar)>],
-    cycle: &[usize],
+    cycle: &[(usize, usize)],
     things: &str,
 ) -> Diagnostic {
-    let name = |at: usize| drafts[at].name.to_string();
-    let next = |at: usize| cycle[(at + 1) % cycle.len()];
     let place = |at: usize| {
-        let node = cycle[at];
-        let edge = edges[node].iter().find(|(target, _)| *target == next(at));
-        let bytes = edge.map_or(0..0, |(_, scalar)| scalar.bytes.clone());
-        drafts[node].seams.span(bytes)
+        let (node, edge) = cycle[at];
+        drafts[node].seams.span(edges[node][edge].1.bytes.clone())
     };
-    let mut path: Vec<_> = cycle.iter().map(|node| name(*node)).collect();
-    path.push(name(cycle[0]));
+    let mut path: Vec<String> =
+        cycle.iter().map(|(node, _)| drafts[*node].name.to_string()).collect();
+    path.push(path[0].clone());
     let what = match cycle {
-        [only] => format!("{} needs itself", name(*only)),
+        [_] => format!("{} needs itself", path[0]),
         _ => format!("these {things} need each other in a cycle: {}", path.join(" → ")),
     };
-    let label = format!("{} needs {}", name(cycle[0]), name(next(0)));
+    let label = |at: usize| format!("{} needs {}", path[at], path[at + 1]);
     let help =
         if cycle.len() == 1 { "remove it from its own needs" } else { "remove one of these needs" };
-    let mut diagnostic = Diagnostic::new(place(0), what, label).help(help);
-    for (at, node) in cycle.iter().enumerate().skip(1) {
-        let label = format!("{} needs {}", name(*node), name(next(at)));
-        diagnostic = diagnostic.related(place(at), label);
-    }
-    diagnostic
+    let diagnostic = Diagnostic::new(place(0), what, label(0)).help(help);
+    (1..cycle.len()).fold(diagnostic, |diagnostic, at| diagnostic.related(place(at), label(at)))
 }

@@ -3,6 +3,7 @@
 //! look at what people wrote.
 
 mod build;
+mod cycles;
 mod discover;
 mod documents;
 mod doubts;

@@ -3,7 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Task, TaskRef};
-use crate::model::{Diagnostic, Name, Span, suggestion};
+use crate::{
+    model::{Diagnostic, Name, Span, suggestion},
+    workspace::cycles::find_cycles,
+};
 
 /// Everything that a task can name.
 pub struct Names<'w> {
@@ -235,7 +238,7 @@ fn same_names(tasks: &[Task]) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// One diagnostic per cycle of needs and calls. Depth first, with a stack of its own.
+/// One diagnostic per cycle of needs and calls.
 fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
     let index: HashMap<&str, usize> =
         tasks.iter().enumerate().map(|(at, task)| (task.name.as_str(), at)).collect();
@@ -249,37 +252,9 @@ fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
         }
         edges.push(targets);
     }
-    // 0: not seen; 1: on the path; 2: done.
-    let mut state = vec![0_u8; tasks.len()];
-    let mut diagnostics = Vec::new();
-    for start in 0..tasks.len() {
-        if state[start] != 0 {
-            continue;
-        }
-        state[start] = 1;
-        let mut path = vec![(start, 0)];
-        while let Some((node, next)) = path.last_mut() {
-            let node = *node;
-            let Some(&(target, _)) = edges[node].get(*next) else {
-                state[node] = 2;
-                path.pop();
-                continue;
-            };
-            *next += 1;
-            if state[target] == 0 {
-                state[target] = 1;
-                path.push((target, 0));
-            } else if state[target] == 1 {
-                let begin = path.iter().position(|(node, _)| *node == target).unwrap_or(0);
-                let cycle: Vec<(&Task, &TaskRef)> = path[begin..]
-                    .iter()
-                    .map(|(node, next)| (&tasks[*node], edges[*node][*next - 1].1))
-                    .collect();
-                diagnostics.push(tell_cycle(&cycle));
-            }
-        }
-    }
-    diagnostics
+    let edge = |&(node, edge): &(usize, usize)| (&tasks[node], edges[node][edge].1);
+    let cycles = find_cycles(&edges);
+    cycles.iter().map(|cycle| tell_cycle(&cycle.iter().map(edge).collect::<Vec<_>>())).collect()
 }
 
 fn tell_cycle(cycle: &[(&Task, &TaskRef)]) -> Diagnostic {
