@@ -13,7 +13,7 @@ use std::{
 use crate::support::{Sandbox, git, is_here, wait_until};
 
 /// Debian's registry, which lives as long as the value.
-struct Registry {
+pub struct Registry {
     folder: tempfile::TempDir,
     port: u16,
     server: Child,
@@ -21,7 +21,7 @@ struct Registry {
 
 impl Registry {
     /// A new one, if the program is here.
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         if !is_here("docker-registry") {
             return None;
         }
@@ -48,12 +48,12 @@ impl Registry {
         Some(Self { folder, port, server })
     }
 
-    fn host(&self) -> String {
+    pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
     /// The requests so far, as `METHOD PATH`.
-    fn requests(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
         let request = |line: &str| Some(line.split('"').nth(1)?.rsplit_once(' ')?.0.to_owned());
         log.lines().filter_map(request).collect()
