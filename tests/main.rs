@@ -33,6 +33,7 @@ mod fuzz;
 mod git_source;
 mod github_store;
 mod hosted_store;
+mod image_engines;
 mod images;
 mod include;
 mod init;

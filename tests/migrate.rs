@@ -222,19 +222,23 @@ fn what_does_more_than_the_pattern_stays_and_is_marked() {
     let marks = [
         "  # migrate: `forge package NAME` does this, but not `scp`: keep what is needed\n  package:",
         "  # migrate: `forge clean` does this, but not `/srv/tool`: keep what is needed\n  clean:",
-        "  # migrate: `dev` ran `go run ./cmd/tool` in the clone, which tasks do not see\n",
         "  # migrate: there is no function `frob`: `last: echo {{.X | frob}}`, tool/Taskfile.yml:30\n  last:",
     ];
     for mark in marks {
         assert!(spec.contains(mark), "{mark}\n{spec}");
     }
+    // What ran in the clone of the source runs where forge keeps that.
+    assert!(
+        spec.contains("dev: {dir: \"{{ src }}\", needs: tool, run: go run ./cmd/tool}"),
+        "{spec}"
+    );
     assert!(
         spec.contains("rm -rf {{ root }}/tool/.bin /srv/tool")
             && spec.contains("-C {{ root }}/.forge/bin tool"),
         "{spec}"
     );
     let line = spec.lines().position(|line| line.contains("`scp`")).expect("it is there") + 1;
-    run.says("4 places need a person")
+    run.says("3 places need a person")
         .says(&format!("subsystems/tool.yml:{line}: `forge package NAME`"));
 }
 

@@ -77,7 +77,7 @@ impl ImageWork<'_> {
 
     /// The image with all its blobs on disk.
     async fn whole(&self, spec: &ImageSpec) -> Result<MadeImage, Fault> {
-        let made = self.made(spec).await?;
+        let made = self.made(spec, false).await?;
         let Some(base) = &made.base else { return Ok(made) };
         for layer in &made.assembled.base_layers {
             self.download(base, layer, &made.layout).await?;
@@ -122,7 +122,15 @@ impl ImageWork<'_> {
     }
 
     /// The image, put together in `.forge/dist` but for the layers of its base.
-    pub(super) async fn made(&self, spec: &ImageSpec) -> Result<MadeImage, Fault> {
+    /// Only a release `is_release` puts something into a registry, be it a cache.
+    pub(super) async fn made(
+        &self,
+        spec: &ImageSpec,
+        is_release: bool,
+    ) -> Result<MadeImage, Fault> {
+        if let Some(dockerfile) = &image(self.workspaces(), &spec.name).dockerfile {
+            return self.made_by_engine(spec, dockerfile, is_release).await;
+        }
         let base = match self.wants.bases.get(&spec.name) {
             Some(base) => Some(read_base(&self.wants.registries, base, &spec.platforms).await?),
             None => None,
@@ -132,40 +140,43 @@ impl ImageWork<'_> {
     }
 
     fn put_together(&self, spec: &ImageSpec, base: Option<BaseImage>) -> Result<MadeImage, Fault> {
-        let layout = self.workspaces().layout();
-        if let Some(dockerfile) = &image(self.workspaces(), &spec.name).dockerfile {
-            let what = format!("the image of {} cannot be made yet", spec.name);
-            let why =
-                format!("{} makes it, and this forge drives no engine", dockerfile.path.display());
-            return Err(Fault::new(Kind::Usage, what).because(why).hint(
-                "say with `base`, `files` and `with` what is in it, where no code has to run for that",
-            ));
-        }
-        let walker = Walker::new(layout);
         let mut platforms = BTreeMap::new();
         for platform in &spec.platforms {
-            platforms.insert(*platform, self.parts(spec, *platform, &walker)?);
+            platforms.insert(*platform, self.parts(spec, *platform, &self.wants.walker)?);
         }
-        let workspace = self.workspaces().any();
-        let source = notes::links(workspace).map(|links| links.repository);
-        let epoch = self.session.host.environment().get("SOURCE_DATE_EPOCH").map(epoch);
-        let assembly = Assembly {
-            spec,
-            base: base.as_ref(),
-            platforms,
-            desc: workspace.subsystems[&spec.name].desc.as_deref(),
-            source: source.as_deref(),
-            epoch: epoch.transpose()?,
-        };
-        let staging = stage(layout)?;
+        let assembly = self.assembly(spec, base.as_ref(), platforms)?;
+        let staging = stage(self.workspaces().layout())?;
         let assembled = assemble(&assembly, staging.folder())?;
-        let file_name = spec.name.as_str().replace('/', "+");
-        let path = layout.dist().join(format!("{file_name}-{}.oci", spec.tag));
+        let path = self.layout_of(spec);
         self.place(&staging, &path)?;
         Ok(MadeImage { assembled, base, layout: path })
     }
 
-    fn place(&self, staging: &Staging, path: &Path) -> Result<(), Fault> {
+    pub(super) fn assembly<'a>(
+        &'a self,
+        spec: &'a ImageSpec,
+        base: Option<&'a BaseImage>,
+        platforms: BTreeMap<Platform, PlatformParts>,
+    ) -> Result<Assembly<'a>, Fault> {
+        let workspace = self.workspaces().any();
+        let epoch = self.session.host.environment().get("SOURCE_DATE_EPOCH").map(epoch);
+        Ok(Assembly {
+            spec,
+            base,
+            platforms,
+            desc: workspace.subsystems[&spec.name].desc.as_deref(),
+            source: notes::links(workspace).map(|links| links.repository),
+            epoch: epoch.transpose()?,
+        })
+    }
+
+    /// Where the layout of `spec` is put.
+    pub(super) fn layout_of(&self, spec: &ImageSpec) -> PathBuf {
+        let file_name = spec.name.as_str().replace('/', "+");
+        self.workspaces().layout().dist().join(format!("{file_name}-{}.oci", spec.tag))
+    }
+
+    pub(super) fn place(&self, staging: &Staging, path: &Path) -> Result<(), Fault> {
         let layout = self.workspaces().layout();
         make_folder(layout, &layout.dist())?;
         staging

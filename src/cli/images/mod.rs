@@ -6,6 +6,7 @@
 //! ```
 
 mod beside;
+mod engine;
 mod load;
 mod make;
 mod seen;

@@ -2,20 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::Arc,
 };
 
 use crate::{
-    image::{ImageSpec, PlatformInputs, files_digest, image_print, image_tag},
+    image::{DockerContext, ImageSpec, PlatformInputs, files_digest, image_print, image_tag},
     model::{Fault, Fingerprint, Kind, Name, Platform, Sha256, oci::ImageReference},
     probe::{ArtifactSpec, Wants},
     store::{Registries, StoreSettings, Waits},
     walk::Walker,
-    workspace::{Image, ImageFile, Workspaces},
+    workspace::{Image, Workspaces},
 };
 
-use super::super::{CliError, run::commits, session::Session};
+use super::{
+    super::{CliError, run::commits, session::Session},
+    engine::images_of,
+};
 
 /// What images should be.
 pub(in super::super) struct ImageWants {
@@ -27,8 +29,12 @@ pub(in super::super) struct ImageWants {
     pub(in super::super) specs: BTreeMap<Name, Result<ImageSpec, Fault>>,
     /// The bases, pinned.
     pub(super) bases: BTreeMap<Name, ImageReference>,
-    /// The bases that `forge.lock` does not pin yet.
-    pub(super) new_bases: BTreeMap<Name, (String, Sha256)>,
+    /// The digests of the images that Dockerfiles take from elsewhere, by how they are named.
+    pub(super) from: BTreeMap<Name, BTreeMap<String, Sha256>>,
+    /// The digests of both that `forge.lock` does not pin yet.
+    pub(super) new_bases: BTreeMap<Name, BTreeMap<String, Sha256>>,
+    /// Knows what of the workspace counts.
+    pub(super) walker: Walker,
     /// The own artifacts of each, on the first of its platforms.
     pub(super) artifacts: BTreeMap<Name, ArtifactSpec>,
 }
@@ -45,6 +51,8 @@ impl ImageWants {
         let settings = session.store_settings(workspaces.any());
         let registries = Registries::new(&StoreSettings { waits, ..settings });
         let mut wants = Self {
+            walker: Walker::new(workspaces.layout()),
+            from: BTreeMap::new(),
             workspaces,
             registries,
             specs: BTreeMap::new(),
@@ -61,45 +69,55 @@ impl ImageWants {
         let all: BTreeSet<Name> = names.iter().flat_map(|name| needed(&workspaces, name)).collect();
         let runner = session.host.runner(1);
         let commits = commits(session, &workspaces, &runner, &all).await?;
-        let walker = Walker::new(workspaces.layout());
         let mut found: BTreeMap<Platform, Wants<'_>> = BTreeMap::new();
         for platform in workspaces.wanted() {
             found
                 .insert(*platform, Wants::new(workspaces.for_platform(*platform), &commits, false));
         }
         for name in names {
-            let base = match self.base(session, name).await {
-                Ok(base) => base,
-                Err(fault) => {
-                    self.specs.insert(name.clone(), Err(fault));
-                    continue;
-                }
+            let spec = match self.pin(session, name).await {
+                Ok(()) => self.spec(name, &mut found),
+                Err(fault) => Err(fault),
             };
-            if let Some(base) = &base {
-                self.bases.insert(name.clone(), base.clone());
-            }
-            let digest = base.and_then(|base| base.digest);
-            let spec = self.spec(name, digest, &walker, &mut found);
             self.specs.insert(name.clone(), spec);
         }
         Ok(())
     }
 
-    /// What the image of `name` stands on, pinned: as locked, or as its registry says now.
-    async fn base(
+    /// Pins what the image of `name` stands on, and what its Dockerfile takes from elsewhere.
+    async fn pin(&mut self, session: &Session, name: &Name) -> Result<(), Fault> {
+        let workspaces = self.workspaces.clone();
+        let own = image(&workspaces, name);
+        if let Some(base) = &own.base {
+            let digest = self.digest(session, name, base).await?;
+            self.bases.insert(name.clone(), base.pinned(digest));
+        }
+        let Some(dockerfile) = &own.dockerfile else { return Ok(()) };
+        let context = DockerContext::find(workspaces.layout().root(), &self.walker, dockerfile)?;
+        let images = images_of(&context, dockerfile, &own.platforms)?;
+        let mut from = BTreeMap::new();
+        for image in images.images() {
+            from.insert(image.to_string(), self.digest(session, name, image).await?);
+        }
+        self.from.insert(name.clone(), from);
+        Ok(())
+    }
+
+    /// The digest of `base`, on which the image of `name` stands: as locked, or as its registry says
+    /// now.
+    async fn digest(
         &mut self,
         session: &Session,
         name: &Name,
-    ) -> Result<Option<ImageReference>, Fault> {
-        let workspace = self.workspaces.any();
-        let Some(base) = image(&self.workspaces, name).base.clone() else { return Ok(None) };
-        if base.digest.is_some() {
-            return Ok(Some(base));
+        base: &ImageReference,
+    ) -> Result<Sha256, Fault> {
+        if let Some(digest) = base.digest {
+            return Ok(digest);
         }
         let written = base.to_string();
-        let locked = workspace.lock.subsystems.get(name);
+        let locked = self.workspaces.any().lock.subsystems.get(name);
         if let Some(digest) = locked.and_then(|locked| locked.bases.get(&written)) {
-            return Ok(Some(base.pinned(*digest)));
+            return Ok(*digest);
         }
         let unpinned = |flag: &str| {
             Fault::new(Kind::Usage, format!("forge.lock does not pin the base {written} of {name}"))
@@ -109,19 +127,17 @@ impl ImageWants {
         if session.flags.locked || session.flags.offline {
             return Err(unpinned(if session.flags.locked { "--locked" } else { "--offline" }));
         }
-        let found = self.registries.manifest(&base).await?.ok_or_else(|| {
+        let found = self.registries.manifest(base).await?.ok_or_else(|| {
             Fault::new(Kind::Usage, format!("there is no image {written} for {name} to stand on"))
                 .hint("look at `base:` and at its registry")
         })?;
-        self.new_bases.insert(name.clone(), (written, found.digest));
-        Ok(Some(base.pinned(found.digest)))
+        self.new_bases.entry(name.clone()).or_default().insert(written, found.digest);
+        Ok(found.digest)
     }
 
     fn spec(
         &mut self,
         name: &Name,
-        base: Option<Sha256>,
-        walker: &Walker,
         found: &mut BTreeMap<Platform, Wants<'_>>,
     ) -> Result<ImageSpec, Fault> {
         let workspaces = self.workspaces.clone();
@@ -143,11 +159,18 @@ impl ImageWants {
                     self.artifacts.entry(part).or_insert(spec);
                 }
             }
-            let files = files_digest(root, walker, &with_context(image))?;
+            let files = match &image.dockerfile {
+                Some(dockerfile) => {
+                    DockerContext::find(root, &self.walker, dockerfile)?.digest()?
+                }
+                None => files_digest(root, &self.walker, &image.files)?,
+            };
             inputs.insert(*platform, PlatformInputs { image, files, artifacts });
         }
         let label = || workspaces.any().subsystems[name].version.label(None);
         let version = version.unwrap_or_else(label);
+        let base = self.bases.get(name).and_then(|base| base.digest);
+        let print = image_print(&inputs, base, self.from.get(name).unwrap_or(&BTreeMap::new()));
         Ok(ImageSpec {
             name: name.clone(),
             tag: image_tag(&version),
@@ -155,7 +178,7 @@ impl ImageWants {
             repository: own.repo.clone(),
             also: own.also.clone(),
             platforms,
-            print: image_print(&inputs, base),
+            print,
         })
     }
 }
@@ -172,16 +195,4 @@ pub(in super::super) fn needed(workspaces: &Workspaces, name: &Name) -> Vec<Name
     let with = image(workspaces, name).with.iter();
     let all = with.filter(|part| *part != name).chain([name]);
     all.filter(|part| subsystems[*part].has_binaries()).cloned().collect()
-}
-
-/// The files that go into an image; of a Dockerfile, all that it sees, and itself.
-fn with_context(image: &Image) -> Vec<ImageFile> {
-    let Some(dockerfile) = &image.dockerfile else { return image.files.clone() };
-    let file = |from: &PathBuf, to: &str| ImageFile {
-        from: from.clone(),
-        to: to.to_owned(),
-        mode: None,
-        owner: (0, 0),
-    };
-    vec![file(&dockerfile.path, "/dockerfile"), file(&dockerfile.context, "/context/")]
 }

@@ -7,13 +7,14 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
+use tokio::sync::OnceCell;
 
 use crate::{
     execute::{LockChange, OwnVersion, write_lock},
-    image::{ImageSpec, ImageState, MovedTag, look_at, move_tag, push, to_push},
+    image::{BuildEngine, ImageSpec, ImageState, MovedTag, look_at, move_tag, push, to_push},
     model::{
         ActionId, ArtifactId, ArtifactReport, Event, EventSink, Fault, How, ImageHow, ImageReport,
-        Kind, LockedImage, Name, Platform, RunReport,
+        Kind, LockedImage, Name, Platform, RunReport, Sha256,
     },
     report::render_warning,
     store::Published,
@@ -39,11 +40,13 @@ const PUSHES_AT_ONCE: usize = 3;
 pub(in super::super) struct ImageWork<'s> {
     pub(super) session: &'s Session,
     pub(super) wants: ImageWants,
+    /// What makes images of Dockerfiles, looked for once.
+    pub(super) engine: OnceCell<Result<BuildEngine, Fault>>,
 }
 
 impl<'s> ImageWork<'s> {
     pub(in super::super) fn new(session: &'s Session, wants: ImageWants) -> Self {
-        Self { session, wants }
+        Self { session, wants, engine: OnceCell::new() }
     }
 
     pub(in super::super) fn workspaces(&self) -> &Arc<Workspaces> {
@@ -58,9 +61,23 @@ impl<'s> ImageWork<'s> {
 
     /// Looks at the tags of the images of `names`, side by side.
     pub(in super::super) async fn look_at(&self, names: &[Name]) -> Vec<Seen> {
-        let looks = names.iter().filter_map(|name| Some((name, self.wants.specs.get(name)?)));
-        let looks = looks.map(|(name, spec)| async move { self.look(name, spec).await });
-        stream::iter(looks).buffered(AT_ONCE).collect().await
+        let known = names.iter().filter_map(|name| Some((name, self.wants.specs.get(name)?)));
+        let known: Vec<_> = known.collect();
+        let repositories = known.iter().filter_map(|(_, spec)| spec.as_ref().ok());
+        let repositories: Vec<_> = repositories.map(|spec| spec.repository.clone()).collect();
+        self.wants.registries.expect(&repositories).await;
+        // The first of each registry shows what that wants to be shown, once for all.
+        let mut hosts = BTreeSet::new();
+        let (first, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|(_, spec)| {
+            spec.as_ref().is_ok_and(|spec| hosts.insert(spec.repository.host()))
+        });
+        let mut all = Vec::new();
+        for looks in [first, others] {
+            let looks = looks.into_iter().map(|(name, spec)| self.look(name, spec));
+            all.extend(stream::iter(looks).buffered(AT_ONCE).collect::<Vec<_>>().await);
+        }
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
     }
 
     /// Looks at the tag of one image.
@@ -138,7 +155,10 @@ impl<'s> ImageWork<'s> {
                 (Ok(ImageState::Released { digest }), Some(spec)) => {
                     let report = report(&spec, ImageHow::Released, "its tag has it");
                     images.insert(seen.name, ImageReport { digest: Some(digest), ..report });
-                    there.push(spec);
+                    // The lock has an image only when its tags had moved.
+                    if self.locked(&spec).is_none() {
+                        there.push(spec);
+                    }
                 }
                 (Ok(ImageState::Other { why, .. }), Some(spec)) => {
                     let fault = Self::other(&spec, &why);
@@ -170,7 +190,15 @@ impl<'s> ImageWork<'s> {
             there.extend(missing.get(&one.name).filter(|_| one.how.is_good()).cloned());
             images.insert(one.name.clone(), one);
         }
-        let moves = there.iter().map(|spec| async move { (spec, self.move_tags(spec).await) });
+        let moves = there.iter().map(|spec| {
+            let own = images.get(&spec.name).and_then(|image| image.digest);
+            async move {
+                match own {
+                    Some(own) => (spec, self.move_tags(spec, own).await),
+                    None => (spec, Ok(Vec::new())),
+                }
+            }
+        });
         let moves: Vec<_> = stream::iter(moves).buffer_unordered(AT_ONCE).collect().await;
         for (spec, moved) in moves {
             let Some(image) = images.get_mut(&spec.name) else { continue };
@@ -253,7 +281,7 @@ impl<'s> ImageWork<'s> {
         action: ActionId,
         events: &Arc<dyn EventSink>,
     ) -> Result<ImageReport, Fault> {
-        let made = self.made(spec).await?;
+        let made = self.made(spec, true).await?;
         let image = to_push(spec, &made.assembled, made.base.as_ref(), &made.layout);
         let sink = events.clone();
         let progress = Arc::new(move |done, total| {
@@ -270,10 +298,10 @@ impl<'s> ImageWork<'s> {
     }
 
     /// Moves the tags that `also` names. Which of them lead to the image now and did not before.
-    async fn move_tags(&self, spec: &ImageSpec) -> Result<Vec<String>, Fault> {
+    async fn move_tags(&self, spec: &ImageSpec, own: Sha256) -> Result<Vec<String>, Fault> {
         let mut moved = Vec::new();
         for tag in &spec.also {
-            match move_tag(&self.wants.registries, spec, tag).await? {
+            match move_tag(&self.wants.registries, spec, own, tag).await? {
                 MovedTag::Moved => moved.push(tag.clone()),
                 MovedTag::There => {}
                 MovedTag::Stays(why) => {
@@ -318,7 +346,7 @@ impl<'s> ImageWork<'s> {
         let mut changes = self.base_changes();
         // No commit of that tag could hold what the run of its tag enters.
         let is_of_tag = self.session.surroundings().tag().is_some();
-        for image in images.iter().filter(|image| image.how.is_good()) {
+        for image in images.iter().filter(|image| image.how.is_good() && image.fault.is_none()) {
             if is_of_tag && self.follows_tag(&image.name) {
                 continue;
             }
@@ -338,10 +366,9 @@ impl<'s> ImageWork<'s> {
     }
 
     fn base_changes(&self) -> Vec<LockChange> {
-        let change = |(name, (written, digest)): (&Name, &(String, _))| {
+        let change = |(name, bases): (&Name, &BTreeMap<String, _>)| {
             let version = self.workspaces().any().subsystems[name].version.as_str();
-            let bases = BTreeMap::from([(written.clone(), *digest)]);
-            LockChange { bases, ..LockChange::nothing_of(name, version) }
+            LockChange { bases: bases.clone(), ..LockChange::nothing_of(name, version) }
         };
         self.wants.new_bases.iter().map(change).collect()
     }

@@ -20,6 +20,8 @@ pub(super) struct Decisions<'m> {
     pub(super) replaced: &'m [Replacement],
     /// Texts that are written another way, the longest first.
     pub(super) moved: Vec<(String, String)>,
+    /// Where the sources of subsystems are.
+    pub(super) sources: Vec<(Name, String)>,
     /// The folder of both workspaces.
     pub(super) root: String,
 }
@@ -62,6 +64,10 @@ impl Decisions<'_> {
         after.env.values_mut().for_each(moved);
         after.conditions.iter_mut().for_each(|(_, text)| moved(text));
         moved(&mut after.dir);
+        // What runs in a source needs it.
+        let own = format!("{} {:?} {:?}", after.dir, after.conditions, commands(&after));
+        let used = self.sources.iter().filter(|(_, source)| own.contains(source));
+        after.subsystems.extend(used.map(|(name, _)| name.clone()));
         after
     }
 
@@ -128,7 +134,21 @@ impl Decisions<'_> {
     }
 
     fn line(&self, line: &str) -> String {
-        self.moved(&in_forge(line, &|name| self.replaced(name).map(|one| one.commands.join("; "))))
+        let instead = |name: &str| {
+            let one = self.replaced(name)?;
+            let ensures = one.ensures.iter().map(|name| format!(" {name}")).collect::<String>();
+            let ensures =
+                Some(format!("forge ensure{ensures}")).filter(|_| !one.ensures.is_empty());
+            let all: Vec<_> = ensures.into_iter().chain(one.commands.clone()).collect();
+            (!all.is_empty()).then(|| all.join("; "))
+        };
+        let line = in_forge(line, &instead);
+        // What is removed is what was there.
+        let moved = |line: &str| match line.trim_start().starts_with("rm ") {
+            true => line.to_owned(),
+            false => self.moved(line),
+        };
+        line.split('\n').map(moved).collect::<Vec<_>>().join("\n")
     }
 
     fn moved(&self, text: &str) -> String {
@@ -195,6 +215,17 @@ impl Decisions<'_> {
             _ => true,
         })
     }
+}
+
+/// The commands of a task itself.
+fn commands(task: &ForeseenTask) -> Vec<&String> {
+    let steps = task.steps.iter();
+    steps
+        .filter_map(|step| match &step.what {
+            ForeseenWork::Command(line) => Some(line),
+            ForeseenWork::Call(_) => None,
+        })
+        .collect()
 }
 
 fn is_nothing(step: &ForeseenStep) -> bool {

@@ -11,11 +11,13 @@ use std::{
 };
 
 use crate::{
+    adopt::published_sums,
     disk::Folder,
-    migrate::{self as migration, Migration, WrittenFile},
+    migrate::{self as migration, Migration, MigrationAids, WrittenFile},
     model::{Diagnostic, Fault, Kind},
+    process::SyntaxCheck,
     taskfile::{self, Given, TaskfileTree},
-    workspace::{Documents, LoadError, check_root},
+    workspace::{Documents, LoadError, LoadInputs, check_root},
 };
 
 use super::{CliError, included, session::Session, task_names};
@@ -50,7 +52,8 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
         None => tree.root.clone(),
     };
     check_root(&folder)?;
-    let mut migration = migration::migrate(tree.clone());
+    let mut migration =
+        migration::migrate(tree.clone(), &MigrationAids { published_sums: &published_sums });
     if !wish.check {
         nothing_is_there(&folder, &migration.pages)?;
     }
@@ -94,15 +97,22 @@ fn looked_at(
     let documents = Documents::of_pages(&tree.root, &pages, session.host.user())?;
     let none = |_| None;
     let (mut marks, mut problems, mut compared) = (Vec::new(), 0, None);
-    match documents.resolve(session.platform(), &session.outside(&none)) {
-        Err(LoadError::Problems(wrong)) => {
-            problems = wrong.diagnostics.len();
-            let mark = |wrong: Diagnostic| (wrong.span.file, wrong.span.bytes.start, wrong.what);
-            marks.extend(wrong.diagnostics.into_iter().map(mark));
-        }
+    let mut resolved = documents.resolve(session.platform(), &session.outside(&none));
+    if let Err(LoadError::Problems(wrong)) = resolved {
+        problems = wrong.diagnostics.len();
+        let mark = |wrong: Diagnostic| (wrong.span.file, wrong.span.bytes.start, wrong.what);
+        marks.extend(wrong.diagnostics.into_iter().map(mark));
+        // A command that no shell can read keeps nothing from being compared.
+        let unchecked = LoadInputs { syntax_check: SyntaxCheck::off(), ..session.outside(&none) };
+        resolved = documents.resolve(session.platform(), &unchecked);
+    }
+    match resolved {
+        Err(LoadError::Problems(_)) => {}
         Err(other) => return Err(other.into()),
         Ok(workspace) => {
-            let found = sides::compared(session, tree, migration, &documents, &workspace);
+            let mut tree = tree.clone();
+            migration::with_places(&mut tree);
+            let found = sides::compared(session, &tree, migration, &documents, &workspace);
             for (name, what) in &found.differences {
                 if let Ok(task) = task_names::find(&workspace, name) {
                     let (file, at) = (task.place.file.clone(), task.place.bytes.start);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     migrate::Migration,
-    model::Fault,
+    model::{Fault, Name},
     task::{ForeseenTask, Invocation, ParameterRequest, foresee},
     taskfile::{self, Given, NamedTask, TaskfileTree, TranslationRequest},
     workspace::{Documents, Task, Workspace},
@@ -28,11 +28,18 @@ pub(super) fn compared(
     workspace: &Workspace,
 ) -> Comparison {
     let root = tree.root.display().to_string();
-    let moved = migration.moved.iter().map(|(before, after)| {
-        let place = |text: &str| text.replace("{root}", &root);
-        (place(before), place(after))
+    let moved = migration
+        .moved
+        .iter()
+        .map(|(before, after)| (before.replace("{root}", &root), place(workspace, after, &root)));
+    let named = migration.moved.iter().filter_map(|(_, after)| source(after));
+    let sources = named.map(|name| {
+        let place = workspace.places(Some(&name)).src.display().to_string();
+        (name, place)
     });
-    let decisions = Decisions { replaced: &migration.replaced, moved: moved.collect(), root };
+    let sources = sources.collect();
+    let decisions =
+        Decisions { replaced: &migration.replaced, moved: moved.collect(), sources, root };
     let renamed = &migration.renamed;
     let sides = Sides { session, tree, documents, workspace, decisions, renamed };
     let gone: BTreeSet<&str> = migration.replaced.iter().map(|one| one.task.as_str()).collect();
@@ -47,6 +54,19 @@ pub(super) fn compared(
         }
     }
     comparison
+}
+
+/// The subsystem whose source `text` stands for.
+fn source(text: &str) -> Option<Name> {
+    Name::new(text.strip_prefix("{src:")?.strip_suffix('}')?).ok()
+}
+
+/// A text that stands for a place, as that place.
+fn place(workspace: &Workspace, text: &str, root: &str) -> String {
+    match source(text) {
+        Some(name) => workspace.places(Some(&name)).src.display().to_string(),
+        None => text.replace("{root}", root),
+    }
 }
 
 struct Sides<'a> {
@@ -72,8 +92,8 @@ impl Sides<'_> {
             let given: Words = [(name.clone(), SAMPLE.to_owned())].into();
             // What nothing looks at, or what must be something else, says nothing.
             let Ok(with) = self.before(&task.name, &given) else { continue };
-            if with != before {
-                let given = [(called, SAMPLE.to_owned())].into();
+            if with != before && !self.is_written_out(&task.name, &name) {
+                let given = [called, name.clone()].map(|name| (name, SAMPLE.to_owned())).into();
                 self.held(&task.name, &with, &given)
                     .map_err(|what| format!("with {name}={SAMPLE}, {what}"))?;
             }
@@ -87,6 +107,25 @@ impl Sides<'_> {
         let spaces = [space, ""].into_iter().filter_map(|space| self.renamed.get(space));
         let known = spaces.into_iter().find_map(|names| names.get(name));
         known.cloned().unwrap_or_else(|| Some(name.to_owned()))
+    }
+
+    /// Whether `given` is the old name of a variable that `task` does not know by it; or one that a task
+    /// for all subsystems has written out.
+    fn is_known_by_another_name(&self, name: &str, given: &str, task: &Task) -> bool {
+        let request = ParameterRequest {
+            tasks: vec![name.to_owned()],
+            given: [(given.to_owned(), String::new())].into(),
+        };
+        let is_for_all = task.name.contains('*') && !name.contains('*');
+        let is_old = self.called(name, given).is_some_and(|called| called != given);
+        (is_for_all || is_old) && request.assignments(&[task]).is_err()
+    }
+
+    /// Whether the task `name` is one for all subsystems now, in which the variable is written out.
+    fn is_written_out(&self, name: &str, variable: &str) -> bool {
+        task_names::find(self.workspace, name).is_ok_and(|task| {
+            task.name.contains('*') && !name.contains('*') && self.called(name, variable).is_some()
+        })
     }
 
     fn held(&self, name: &str, before: &ForeseenTask, given: &Words) -> Result<(), String> {
@@ -122,7 +161,8 @@ impl Sides<'_> {
     fn after(&self, name: &str, given: &Words) -> Result<ForeseenTask, String> {
         let find = |workspace| task_names::find(workspace, name);
         let task = find(self.workspace).map_err(|_| "it is not there any more".to_owned())?;
-        let asked = ParameterRequest { tasks: vec![name.to_owned()], given: given.clone() };
+        let mut asked = ParameterRequest { tasks: vec![name.to_owned()], given: given.clone() };
+        asked.given.retain(|one, _| !self.is_known_by_another_name(name, one, task));
         let set = asked.assignments(&[task]).map_err(|fault| fault.what)?;
         let own = asked.parameters(task);
         if set.is_empty() {

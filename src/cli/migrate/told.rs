@@ -43,21 +43,24 @@ pub(super) fn told(begin: &str, migration: &Migration, outcome: &Outcome) -> Str
 
 /// How the two sides compare.
 fn compared(text: &mut String, outcome: &Outcome) {
+    let left = match outcome.problems {
+        0 => None,
+        1 => Some("`forge check` shows 1 error that is left to mend".to_owned()),
+        more => Some(format!("`forge check` shows {more} errors that are left to mend")),
+    };
     let Some(comparison) = &outcome.comparison else {
-        let what = match outcome.problems {
-            1 => "1 error that is".to_owned(),
-            more => format!("{more} errors that are"),
-        };
-        let _ = writeln!(text, "next: forge check");
-        let _ = writeln!(
-            text,
-            "`forge check` shows {what} left to mend; until then, no task is compared"
-        );
+        let left = left.unwrap_or_default();
+        let _ = writeln!(text, "next: forge check\n{left}; until then, no task is compared");
         return;
     };
     let (all, equal) = (comparison.compared, comparison.equal());
     let tasks = if all == 1 { "task" } else { "tasks" };
     let _ = writeln!(text, "compared {all} {tasks}, as they would run: {equal} do the same");
+    let _ = writeln!(
+        text,
+        "  taken for the same: a binary by its path or by its name; a path from the root, where that is \
+         the folder; TASKFILE_DIR, as the folder of the file that says it"
+    );
     if !comparison.differences.is_empty() {
         let _ = writeln!(text, "not the same, or not to be compared:");
         for (name, what) in &comparison.differences {
@@ -65,6 +68,10 @@ fn compared(text: &mut String, outcome: &Outcome) {
         }
     }
     let _ = writeln!(text, "next: forge check");
+    if let Some(line) = left {
+        text.push_str(&line);
+        text.push('\n');
+    }
 }
 
 fn marks(page: &WrittenFile) -> Vec<String> {

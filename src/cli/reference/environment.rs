@@ -28,6 +28,10 @@ const VARIABLES: &[Chapter] = &[
                 "Folders that a `.forge` which is a symbolic link may lead into, with `:` between them.",
             ),
             (
+                &["FORGE_IMAGE_ENGINE"],
+                "What makes images of Dockerfiles: `docker`, `buildctl`, `buildah` or `podman`. Default: the first that works.",
+            ),
+            (
                 &["SOURCE_DATE_EPOCH"],
                 "The time of all that is in images, in seconds since 1970. Default: the first day of 1980.",
             ),

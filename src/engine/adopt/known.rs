@@ -317,6 +317,32 @@ pub fn known_tool(word: &str) -> Option<&'static KnownTool> {
     })
 }
 
+/// What files with checksums are called in the releases of others, by repository.
+const OTHER_SUMS: &[(&str, &str)] = &[
+    ("cli/cli", "gh_{{ version_number }}_checksums.txt"),
+    ("gohugoio/hugo", "hugo_{{ version_number }}_checksums.txt"),
+    ("nats-io/nats-server", "SHA256SUMS"),
+];
+
+/// The URL of the checksums that a vendor publishes for what is at `url`, where forge knows it. Both may be
+/// templates.
+pub fn published_sums(url: &str) -> Option<String> {
+    let (folder, file) = url.rsplit_once('/')?;
+    if let Some(rest) = folder.strip_prefix("https://releases.hashicorp.com/") {
+        let (name, version) = rest.split_once('/')?;
+        return Some(format!("{folder}/{name}_{version}_SHA256SUMS"));
+    }
+    let rest = folder.strip_prefix("https://github.com/")?;
+    let (repository, _) = rest.split_once("/releases/download/")?;
+    let other = OTHER_SUMS.iter().find(|(name, _)| *name == repository).map(|(_, sums)| *sums);
+    let sums = other.or_else(|| known_tool(repository).map(|tool| tool.sums))?;
+    match sums.strip_prefix('+') {
+        Some(ending) => Some(format!("{folder}/{file}{ending}")),
+        None if sums.starts_with("https://") => Some(sums.to_owned()),
+        None => Some(format!("{folder}/{sums}")),
+    }
+}
+
 impl KnownTool {
     /// The version whose digests are known.
     pub fn pinned_version(&self) -> Option<&'static str> {
@@ -430,6 +456,30 @@ mod tests {
         assert!(names.is_sorted());
         names.dedup();
         assert_eq!(names.len(), TOOLS.len());
+    }
+
+    #[test]
+    fn the_checksums_of_vendors_are_beside_their_assets() {
+        let github = "https://github.com";
+        for (url, sums) in [
+            (
+                "cli/cli/releases/download/{{ version }}/gh.tar.gz",
+                "gh_{{ version_number }}_checksums.txt",
+            ),
+            ("helm/helm/releases/download/v1/helm.tar.gz", "helm.tar.gz.sha256sum"),
+        ] {
+            let found = published_sums(&format!("{github}/{url}")).unwrap();
+            assert_eq!(found.rsplit('/').next(), Some(sums));
+            assert!(url.starts_with(&found[github.len() + 1..found.len() - sums.len()]));
+        }
+        assert_eq!(
+            published_sums(
+                "https://releases.hashicorp.com/packer/{{ version }}/packer_{{ os }}.zip"
+            )
+            .unwrap(),
+            "https://releases.hashicorp.com/packer/{{ version }}/packer_{{ version }}_SHA256SUMS"
+        );
+        assert!(published_sums("https://github.com/a/b/releases/download/v1/b.tar.gz").is_none());
     }
 
     #[test]

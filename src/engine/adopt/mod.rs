@@ -18,7 +18,7 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use import::{ImportOutcome, ImportedLine, ImportedWorkspace, import};
-pub use known::{KnownTool, known_tool};
+pub use known::{KnownTool, known_tool, published_sums};
 pub use naming::{AssetReading, assets_by_platform, checksums_of, read_asset};
 pub use origin::Origin;
 

@@ -43,7 +43,7 @@ pub struct Assembly<'a> {
     /// A few words on what it is.
     pub desc: Option<&'a str>,
     /// The page of its source.
-    pub source: Option<&'a str>,
+    pub source: Option<String>,
     /// `SOURCE_DATE_EPOCH`, if somebody set it.
     pub epoch: Option<u64>,
 }
@@ -140,12 +140,13 @@ impl Packer<'_> {
 }
 
 impl Assembly<'_> {
-    fn time(&self) -> u64 {
+    /// The time of everything in it, in seconds since 1970.
+    pub fn time(&self) -> u64 {
         self.epoch.unwrap_or(EPOCH)
     }
 
     /// The time as RFC 3339 has it.
-    fn created(&self) -> Option<String> {
+    pub(super) fn created(&self) -> Option<String> {
         let seconds = i64::try_from(self.time()).ok()?;
         jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
     }
@@ -159,7 +160,7 @@ impl Assembly<'_> {
     }
 
     /// What is said of the image beside what is in it. `base` is the digest of what it stands on.
-    fn annotations(&self, base: Option<Sha256>) -> Annotations {
+    pub(super) fn annotations(&self, base: Option<Sha256>) -> Annotations {
         let mut all = self.facts();
         if let (Some(digest), Some(base)) = (base, self.base) {
             let named =
@@ -172,12 +173,12 @@ impl Assembly<'_> {
     }
 
     /// What runtimes are told too.
-    fn facts(&self) -> Annotations {
+    pub(super) fn facts(&self) -> Annotations {
         let facts = [
             ("title", Some(self.spec.name.as_str())),
             ("version", Some(self.spec.version.as_str())),
             ("description", self.desc),
-            ("source", self.source),
+            ("source", self.source.as_deref()),
         ];
         let fact = |(name, value): (&str, Option<&str>)| {
             Some((format!("org.opencontainers.image.{name}"), value?.to_owned()))

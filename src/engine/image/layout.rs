@@ -39,6 +39,11 @@ impl<'f> LayoutFolder<'f> {
         self.0.rename(Path::new(name), self.0, &to).map_err(|error| failed(self.0, &error))
     }
 
+    /// Whether the blob `digest` is in it.
+    pub(super) fn has(&self, digest: Sha256) -> bool {
+        matches!(self.0.entry(&Path::new(BLOBS).join(digest.to_string())), Ok(Some(_)))
+    }
+
     /// Adds a blob, and says what it is.
     pub(super) fn add(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Fault> {
         let digest = digest_of(bytes);

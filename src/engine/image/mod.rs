@@ -5,6 +5,7 @@
 //!                              │ look: GET of the tag ── same fingerprint ──> hit
 //!                              │          absent: miss        other: told, never pushed over
 //! binaries, files ─ layers ──> assemble ──> OCI layout ──> push: blobs, children, tag; then moving tags
+//! Dockerfile ─ an engine ───────> adopt ──────┘
 //! ```
 //!
 //! The bytes of an image depend on what goes into it alone: constant times, sorted platforms, entries
@@ -13,6 +14,7 @@
 
 mod assemble;
 mod base;
+mod dockerfile;
 mod elf;
 mod layers;
 mod layout;
@@ -22,6 +24,9 @@ mod want;
 
 pub use assemble::{Assembled, Assembly, PlatformParts, assemble};
 pub use base::{BaseImage, BaseOfPlatform, read_base};
+pub use dockerfile::{
+    BuildEngine, DockerContext, DockerfileImages, ENGINE_VARIABLE, EngineBuild, adopt,
+};
 pub use elf::interpreter;
 pub use layers::{LayerPlan, binaries_layer, files_digest, files_layer};
 pub use look::{ImageState, look_at};

@@ -87,20 +87,19 @@ pub async fn push(
     Ok(PushedImage { digest, receipt })
 }
 
-/// Moves `tag` to the image of `spec`, if that is no pre-release and newer than what the tag leads to.
+/// Moves `tag` to the image of `spec`, whose index is `own`, if that is no pre-release and newer than what
+/// the tag leads to.
 ///
 /// # Errors
 /// `Store` if the registry does not say or take it.
 pub async fn move_tag(
     registries: &Registries,
     spec: &ImageSpec,
+    own: Sha256,
     tag: &str,
 ) -> Result<MovedTag, Fault> {
-    let Some(own) = registries.manifest(&spec.reference()).await? else {
-        return Ok(MovedTag::Stays(format!("{} is not there", spec.reference())));
-    };
     if let Some(found) = registries.manifest(&spec.repository.tagged(tag)).await? {
-        if found.digest == own.digest {
+        if found.digest == own {
             return Ok(MovedTag::There);
         }
         let annotations = match &found.document {
@@ -114,6 +113,9 @@ pub async fn move_tag(
     } else if let Err(why) = is_newer(&spec.version, None) {
         return Ok(MovedTag::Stays(why));
     }
+    let Some(own) = registries.manifest(&spec.repository.at(own)).await? else {
+        return Ok(MovedTag::Stays(format!("{} is not there", spec.reference())));
+    };
     let own = ManifestUpload::new(own.bytes.to_vec(), &own.media_type);
     registries.move_tag(&spec.repository, tag, &own).await?;
     Ok(MovedTag::Moved)

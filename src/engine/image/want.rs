@@ -67,15 +67,19 @@ pub struct PlatformInputs<'a> {
     pub artifacts: BTreeMap<Name, Fingerprint>,
 }
 
-/// The fingerprint of an image on a base with this digest. What decides nothing of what runs is not in
-/// it: repository, tags, time.
+/// The fingerprint of an image on a base with this digest, or of a Dockerfile that takes the images
+/// `from` elsewhere. What decides nothing of what runs is not in it: repository, tags, time, engine.
 pub fn image_print(
     platforms: &BTreeMap<Platform, PlatformInputs<'_>>,
     base: Option<Sha256>,
+    from: &BTreeMap<String, Sha256>,
 ) -> ImagePrint {
     let mut fields = FingerprintBuilder::new();
     fields.add("format", FORMAT);
     fields.add("base", base.map(|digest| digest.to_string()).unwrap_or_default());
+    for (name, digest) in from {
+        fields.add("from", name).add("from", digest.to_string());
+    }
     for (platform, inputs) in platforms {
         let platform = platform.to_string();
         fields.add("platforms", &platform);
@@ -141,7 +145,11 @@ mod tests {
         };
         let print = |image: &Image| {
             let inputs = PlatformInputs { image, files: [0; 32], artifacts: BTreeMap::new() };
-            image_print(&BTreeMap::from([("linux-amd64".parse().unwrap(), inputs)]), None)
+            image_print(
+                &BTreeMap::from([("linux-amd64".parse().unwrap(), inputs)]),
+                None,
+                &BTreeMap::new(),
+            )
         };
         let (one, two) = (print(&image("r.io/a", None)), print(&image("r.io/b", None)));
         assert_eq!(one, two);

@@ -29,8 +29,9 @@ pub(super) struct BuiltinTask {
 /// Programs that only look, count and tell.
 const HARMLESS: &[&str] = &[
     "[", ":", "awk", "basename", "break", "cat", "cd", "command", "continue", "cut", "date",
-    "dirname", "echo", "exit", "false", "grep", "head", "mkdir", "printf", "read", "return", "sed",
-    "set", "sleep", "sort", "tail", "test", "tr", "true", "uname", "wc",
+    "declare", "dirname", "echo", "exit", "false", "grep", "head", "local", "ls", "mkdir",
+    "printf", "read", "return", "sed", "set", "sleep", "sort", "tail", "test", "tr", "true",
+    "uname", "wc",
 ];
 
 const SUMS: &[&str] = &["sha256sum", "shasum", "md5sum"];
@@ -38,11 +39,11 @@ const SUMS: &[&str] = &["sha256sum", "shasum", "md5sum"];
 /// All of them; the first whose name and content fit counts.
 pub(super) static DUTIES: &[BuiltinTask] = &[
     duty(&["default"], &["task"], &["task --list", "task -l"], "", "forge list"),
-    duty(
+    named(
         &["src:clone", "src:update", "src:fetch", "clone"],
         &["git"],
         &[],
-        "",
+        "ensure",
         "forge ensure NAME",
     ),
     duty(&["src:status"], &["git"], &["git "], "", "forge status"),
@@ -53,7 +54,15 @@ pub(super) static DUTIES: &[BuiltinTask] = &[
         "",
         "forge ensure NAME",
     ),
+    duty(
+        &["bin:verify:running", "verify:running"],
+        &["curl", "python3", "lsof", "sha256sum", "shasum"],
+        SUMS,
+        "verify --running",
+        "forge verify --running",
+    ),
     duty(&["bin:verify", "verify", "verify:all"], SUMS, SUMS, "verify", "forge verify"),
+    duty(&["ci:verify"], &[], &[".bin", "/bin"], "verify", "forge verify"),
     duty(&["deps", "deps:*", "doctor"], &[], &["command -v", "which "], "doctor", "forge doctor"),
     named(&["install"], &["cp", "install", "ln", "chmod"], &["/bin"], "ensure", "forge env"),
     named(
@@ -64,6 +73,13 @@ pub(super) static DUTIES: &[BuiltinTask] = &[
         "forge package NAME",
     ),
     duty(&["config:version", "version"], &[], &["echo", "printf"], "", "forge status"),
+    duty(
+        &["bin:versions", "manifest", "versions"],
+        &["git"],
+        &[".version"],
+        "status",
+        "forge status",
+    ),
     duty(
         &["config:show", "config:versions", "bin:status", "bin:outdated", "bin:size"],
         &["task", "du"],

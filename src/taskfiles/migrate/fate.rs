@@ -12,7 +12,7 @@ use super::{
     service::MigratedServices,
     shell::{programs, words},
     stack::Stack,
-    subsystem::MigratedSubsystem,
+    subsystem::{MigratedSource, MigratedSubsystem},
     variables::MigratedVariables,
 };
 
@@ -29,19 +29,20 @@ pub(super) enum Disposition {
     Through,
     /// It is the `service` of its subsystem.
     Service,
-    /// It ran in the clone of the source, which forge keeps to itself.
+    /// It stays, and runs in the clone of the source, which is where forge keeps it now.
     InClone,
 }
 
 impl Disposition {
     pub(super) fn stays(&self) -> bool {
-        matches!(self, Self::Stays | Self::StaysWith(..))
+        matches!(self, Self::Stays | Self::StaysWith(..) | Self::InClone)
     }
 }
 
 /// What becomes of all tasks, by their full names.
 pub(super) struct Fates<'s> {
     stack: &'s Stack,
+    subsystems: &'s [MigratedSubsystem],
     of: BTreeMap<String, Disposition>,
 }
 
@@ -51,7 +52,7 @@ pub(super) type Effects = Vec<(String, Vec<String>)>;
 impl<'s> Fates<'s> {
     pub(super) fn new(
         stack: &'s Stack,
-        subsystems: &[MigratedSubsystem],
+        subsystems: &'s [MigratedSubsystem],
         services: &MigratedServices,
     ) -> Self {
         let judge = Judge { stack, subsystems, services };
@@ -65,7 +66,11 @@ impl<'s> Fates<'s> {
                 let calls = stack.calls(*at);
                 let is_gone = |call: &String| of.get(call).is_some_and(|fate| !fate.stays());
                 let task = stack.task(*at);
-                let only_calls = !calls.is_empty() && stack.script(*at).trim().is_empty();
+                // A folder for what forge keeps elsewhere, and words, are nothing of their own.
+                let only_calls = !calls.is_empty()
+                    && programs(&stack.script(*at))
+                        .iter()
+                        .all(|one| matches!(one.as_str(), "mkdir" | "echo"));
                 let is_plain =
                     task.requires.is_empty() && task.sources.is_empty() && task.env.is_empty();
                 let next = match &of[name] {
@@ -82,7 +87,7 @@ impl<'s> Fates<'s> {
             }
             match changed {
                 Some((name, fate)) => drop(of.insert(name, fate)),
-                None => return Self { stack, of },
+                None => return Self { stack, subsystems, of },
             }
         }
     }
@@ -90,6 +95,24 @@ impl<'s> Fates<'s> {
     /// What becomes of the task `name`; none if there is no such task.
     pub(super) fn disposition(&self, name: &str) -> Option<&Disposition> {
         self.of.get(name)
+    }
+
+    /// Where each subsystem's binary was, from the first file's folder, and what it is called.
+    pub(super) fn binaries(&self) -> impl Iterator<Item = (String, &str)> {
+        let known = self.subsystems.iter().filter_map(|one| Some((one.bin_dir.as_ref()?, one)));
+        known.map(|(dir, one)| (format!("{dir}/{}", one.binary), one.binary.as_str()))
+    }
+
+    /// Whether a file describes a subsystem.
+    pub(super) fn is_of_subsystem(&self, file: usize) -> bool {
+        self.subsystems.iter().any(|one| one.file == file)
+    }
+
+    /// The subsystem in whose source the task at `at` runs, if it does.
+    pub(super) fn in_source(&self, at: (usize, usize)) -> Option<&str> {
+        let (name, _) = self.stack.tasks.iter().find(|(_, place)| **place == at)?;
+        let is_it = self.of.get(name) == Some(&Disposition::InClone);
+        name.split_once(':').map(|(subsystem, _)| subsystem).filter(|_| is_it)
     }
 
     /// What has to be done where a task called `name`, which forge does now.
@@ -289,6 +312,10 @@ impl Judge<'_> {
         match match_duty(name, script) {
             DutyMatch::Duty(duty) => match self.removed_beside(script, at.0) {
                 others if others.is_empty() => Disposition::Duty(duty),
+                // What lies beside the binaries is the task's own to remove.
+                others if others.iter().all(|path| self.is_beside(path, at.0)) => {
+                    Disposition::Stays
+                }
                 // What the tasks do that it calls is said where it calls them.
                 _ if !self.stack.calls(at).is_empty() => Disposition::Stays,
                 others => Disposition::StaysWith(duty, others),
@@ -316,14 +343,18 @@ impl Judge<'_> {
         removed.filter(|word| !word.starts_with('-') && !is_own(word)).collect()
     }
 
+    /// Whether a path is in the folder of a subsystem's Taskfile.
+    fn is_beside(&self, path: &str, file: usize) -> bool {
+        let variables = MigratedVariables::new(&self.stack.tree, file);
+        let one = self.subsystems.iter().find(|one| one.file == file);
+        one.zip(variables.path(path))
+            .is_some_and(|(one, path)| path.starts_with(&format!("{}/", one.name)))
+    }
+
     /// Whether the task runs in the clone of the source.
     fn is_in_clone(&self, subsystem: &MigratedSubsystem, at: (usize, usize)) -> bool {
-        let Some(super::subsystem::MigratedSource::Git(_)) = &subsystem.source else {
-            return subsystem.upstream.is_some()
-                && subsystem.source.is_none()
-                && self.uses_src(subsystem, at);
-        };
-        self.uses_src(subsystem, at)
+        let is_cloned = matches!(&subsystem.source, Some(MigratedSource::Git(_)));
+        is_cloned && self.uses_src(subsystem, at)
     }
 
     fn uses_src(&self, subsystem: &MigratedSubsystem, at: (usize, usize)) -> bool {
@@ -333,7 +364,9 @@ impl Judge<'_> {
         dir.and_then(|dir| variables.path(&dir.text)).is_some_and(|dir| dir == *src)
             || variables
                 .written_out(&self.stack.script(at), &|_| false)
-                .contains(&format!("{{{{.ROOT_DIR}}}}/{src}"))
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("rm "))
+                .any(|line| line.contains(&format!("{{{{.ROOT_DIR}}}}/{src}")))
     }
 }
 

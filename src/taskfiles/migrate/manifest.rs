@@ -76,6 +76,14 @@ impl MigratedSettings {
     }
 }
 
+impl MigratedSettings {
+    /// Whether `line` is a comment of a group.
+    pub(super) fn groups_say(&self, line: &str) -> bool {
+        let Yaml::Map(groups) = &self.groups else { return false };
+        groups.iter().any(|(above, ..)| above.iter().any(|one| one == line))
+    }
+}
+
 impl Survey<'_> {
     /// `versions.yml`. `shared` are variables that specs look at.
     pub(super) fn manifest(

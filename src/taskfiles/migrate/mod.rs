@@ -15,6 +15,7 @@ mod fate;
 mod finish;
 mod folds;
 mod manifest;
+mod platforms;
 mod rewrite;
 mod roles;
 mod service;
@@ -39,7 +40,8 @@ use roles::Roles;
 use service::MigratedServices;
 pub use shell::{changes_folder, is_rooted as runs_anywhere};
 use stack::Stack;
-use subsystem::MigratedSubsystem;
+pub use stack::with_places;
+use subsystem::{MigratedSource, MigratedSubsystem};
 use unit::Kept;
 use variables::MigratedVariables;
 
@@ -57,7 +59,8 @@ pub struct Migration {
     pub gone: BTreeMap<String, Vec<String>>,
     /// The same, task by task.
     pub replaced: Vec<Replacement>,
-    /// Texts that are written another way, the longest first; `{root}` stands for the workspace.
+    /// Texts that are written another way, the longest first; `{root}` stands for the workspace,
+    /// `{src:NAME}` for where forge keeps a subsystem's source.
     pub moved: Vec<(String, String)>,
     /// Variables of Taskfiles by the names that begin their tasks' (nothing for all tasks), with what
     /// they are called now; nothing if forge has words for what they were.
@@ -121,12 +124,19 @@ impl WrittenFile {
     }
 }
 
+/// What a migration is told that no Taskfile says.
+pub struct MigrationAids<'s> {
+    /// The URL of the checksums that a vendor publishes for what is at a URL.
+    pub published_sums: &'s dyn Fn(&str) -> Option<String>,
+}
+
 /// Writes `tree` down as a workspace.
-pub fn migrate(mut tree: TaskfileTree) -> Migration {
+pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     folds::mark_folds(&mut tree);
     let stack = Stack::new(tree);
     let files = 1..stack.tree.files.len();
-    let subsystems: Vec<_> = files.filter_map(|file| subsystem::recognise(&stack, file)).collect();
+    let recognised = files.filter_map(|file| subsystem::recognise(&stack, file, around));
+    let subsystems: Vec<_> = recognised.collect();
     let services = MigratedServices::find(&stack, &subsystems);
     let fates = Fates::new(&stack, &subsystems, &services);
     let survey = Survey {
@@ -176,7 +186,7 @@ impl Survey<'_> {
             specs.push(WrittenFile { path, text, from: vec![self.lines(one.file)] });
         }
         let settings = MigratedSettings::find(self);
-        let unit = unit::of_root(self, &settings.variables);
+        let unit = unit::of_root(self, &settings);
         let text = self.with_lost(0, &self.manifest(&settings, &unit, &used).page(WIDTH, BLOCKS));
         let is_spec = |file: &usize| self.subsystems.iter().any(|one| one.file == *file);
         let others = (0..self.stack.tree.files.len()).filter(|file| !is_spec(file));
@@ -229,6 +239,9 @@ impl Survey<'_> {
 fn moved(subsystems: &[MigratedSubsystem]) -> Vec<(String, String)> {
     let mut moved = Vec::new();
     for one in subsystems {
+        if let (Some(MigratedSource::Git(_)), Some(src)) = (&one.source, &one.src_dir) {
+            moved.push((format!("{{root}}/{src}"), format!("{{src:{}}}", one.name)));
+        }
         let Some(dir) = &one.bin_dir else { continue };
         for before in ["{root}/", ""] {
             moved.push((format!("{before}{dir}/{}", one.binary), one.binary.clone()));

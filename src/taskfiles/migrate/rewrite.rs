@@ -2,17 +2,15 @@
 //! forge does now, variables that forge has words for, and `task` itself.
 
 use super::{
-    calls::{call_of_task, calls_in, in_forge},
+    calls::{calls_in, in_forge},
     fate::{Effects, Fates},
     shell,
     stack::{Stack, call},
     variables::MigratedVariables,
 };
 use crate::{
-    manifest::{Quoting, Scalar, Sp},
-    taskfile::{
-        CommandKind, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileVariable, VariableValue,
-    },
+    manifest::{Quoting, Scalar},
+    taskfile::{CommandKind, TaskfileCommand, TaskfileTask, TaskfileVariable, VariableValue},
 };
 
 /// A task that stays, with what it needs of forge.
@@ -30,6 +28,9 @@ pub(super) fn rewrite(stack: &Stack, fates: &Fates, at: (usize, usize)) -> Rewri
     let task = stack.task(at).clone();
     let mut rewriter =
         Rewriter { stack, fates, file: at.0, ensures: Vec::new(), marks: Vec::new() };
+    if let Some(owner) = fates.in_source(at) {
+        rewriter.ensures.push(owner.to_owned());
+    }
     let mut commands = Vec::new();
     let mut deps = Vec::new();
     for dep in &task.deps {
@@ -132,33 +133,13 @@ impl Rewriter<'_> {
         commands.into_iter().map(like).collect()
     }
 
-    /// A command that is `task NAME` alone as that call; `task` within others as `forge run`.
+    /// `task` within a command as `forge run`.
     fn of_shell(&mut self, command: &TaskfileCommand) -> TaskfileCommand {
         let (line, is_deferred) = match &command.deed {
             CommandKind::Run(line) => (line, false),
             CommandKind::DeferRun(line) => (line, true),
             _ => return command.clone(),
         };
-        if let Some((name, given)) = call_of_task(&line.text)
-            && !name.contains("{{")
-            && command.each.is_none()
-            && self.stack.tasks.contains_key(&name)
-            && !self.takes_no(&name, given.keys())
-        {
-            let root = if self.file == 0 { "" } else { ":" };
-            let task = Scalar { text: format!("{root}{name}"), ..line.clone() };
-            let variable = |(name, value): (String, String)| TaskfileVariable {
-                name: Sp { value: name, bytes: line.bytes.clone() },
-                value: VariableValue::Text(Scalar { text: value, ..line.clone() }),
-                secret: false,
-            };
-            let call = TaskfileCall { task, vars: given.into_iter().map(variable).collect() };
-            let deed = match is_deferred {
-                true => CommandKind::DeferCall(call),
-                false => CommandKind::Call(call),
-            };
-            return TaskfileCommand { deed, ..command.clone() };
-        }
         for (name, is_said) in calls_in(&line.text) {
             if !is_said {
                 let what = format!("`task {name}` has flags that forge lacks: it still needs Task");
@@ -166,20 +147,32 @@ impl Rewriter<'_> {
             }
         }
         let text = in_forge(&line.text, &|name| self.fates.instead_of(name));
+        let text = self.with_binaries(text);
         let line = Scalar { text, ..line.clone() };
         let deed = if is_deferred { CommandKind::DeferRun(line) } else { CommandKind::Run(line) };
         TaskfileCommand { deed, ..command.clone() }
     }
+}
 
-    /// Whether what a call of Task gives the task `name` is for all tasks, so that it stays a run of
-    /// its own.
-    fn takes_no<'n>(&self, name: &str, mut given: impl Iterator<Item = &'n String>) -> bool {
-        let files = &self.stack.tree.files;
-        let is_global = |name: &String| {
-            files.iter().flat_map(|file| &file.vars).any(|one| one.name.value == *name)
+impl Rewriter<'_> {
+    /// A script of no subsystem in which binaries of subsystems are called by their names.
+    fn with_binaries(&self, script: String) -> String {
+        let fates = self.fates;
+        let line = |line: &str| {
+            // What is removed is what was there.
+            if line.trim_start().starts_with("rm ") {
+                return line.to_owned();
+            }
+            fates.binaries().fold(line.to_owned(), |line, (path, binary)| {
+                let shown = [format!("{{{{.ROOT_DIR}}}}/{path}"), path];
+                shown.iter().fold(line, |line, path| line.replace(path.as_str(), binary))
+            })
         };
-        let _ = name;
-        given.any(is_global)
+        let text = script.split('\n').map(line).collect::<Vec<_>>().join("\n");
+        if self.fates.is_of_subsystem(self.file) {
+            return script;
+        }
+        text
     }
 }
 

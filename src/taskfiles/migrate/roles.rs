@@ -31,8 +31,12 @@ pub(super) fn words(one: &MigratedSubsystem, file: &Taskfile) -> BTreeMap<String
     let own: Vec<String> = file.vars.iter().map(|one| one.name.value.clone()).collect();
     let word = |name: &String| (name.clone(), called(&one.name, name, &own));
     let version = (one.version.0.clone(), "version".to_owned());
-    own.iter().map(word).chain([version]).collect()
+    let src = (SOURCE.to_owned(), "src".to_owned());
+    own.iter().map(word).chain([version, src]).collect()
 }
+
+/// What the folder of the source is called on the way to its word in forge.
+pub(super) const SOURCE: &str = "FORGE_SRC";
 
 /// Words that templates of specs know already.
 const TAKEN: &[&str] = &[
@@ -126,6 +130,9 @@ impl Roles<'_> {
     }
 
     fn src(&self, path: &str) -> String {
+        if matches!(self.one.source, Some(MigratedSource::Git(_))) {
+            return format!("{{{{.{SOURCE}}}}}");
+        }
         let path = if path.starts_with("..") { code(&self.one.name) } else { path.to_owned() };
         format!("{{{{.ROOT_DIR}}}}/{path}")
     }
@@ -156,10 +163,22 @@ impl Roles<'_> {
     /// removed, since forge's is for all subsystems.
     fn with_own_folder(&self, text: &str, dir: &str) -> String {
         let binary = format!("{dir}/{}", self.one.binary);
-        let line = |line: &str| match line.trim_start().starts_with("rm ") {
-            true => line.to_owned(),
-            false => {
-                line.replace(&binary, &self.one.binary).replace(dir, &format!("{ROOT}/.forge/bin"))
+        let src = self.one.src_dir.as_deref().map(|src| {
+            let place = matches!(self.one.source, Some(MigratedSource::Git(_)))
+                .then(|| format!("{{{{.{SOURCE}}}}}"));
+            (format!("{ROOT}/{src}"), place)
+        });
+        let line = |line: &str| match (line.trim_start().starts_with("rm "), &src) {
+            // What is removed is what was there.
+            (true, Some((before, Some(place)))) => line.replace(place, before),
+            (true, _) => line.to_owned(),
+            (false, src) => {
+                let line = line.replace(&binary, &self.one.binary);
+                let line = line.replace(dir, &format!("{ROOT}/.forge/bin"));
+                match src {
+                    Some((before, Some(place))) => line.replace(before, place),
+                    _ => line,
+                }
             }
         };
         text.split('\n').map(line).collect::<Vec<_>>().join("\n")

@@ -67,6 +67,8 @@ impl Scan {
                 // A pattern of `case`.
                 _ if rest.starts_with(')') && open.is_empty() => rest = &rest[1..],
                 _ if is_assignment(word) => {}
+                // A line goes on.
+                "\\" => {}
                 _ => {
                     self.found.insert(unquoted(word));
                     at_command = false;
@@ -141,6 +143,8 @@ fn after_in(text: &str) -> &str {
 
 fn is_assignment(word: &str) -> bool {
     let name = word.split_once('=').map(|(name, _)| name);
+    // Elements of arrays too: `NAMES[key]=value`.
+    let name = name.map(|name| name.split_once('[').map_or(name, |(name, _)| name));
     name.is_some_and(|name| {
         !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
     })

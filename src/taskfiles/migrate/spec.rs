@@ -6,11 +6,10 @@ use super::{
     fate::Disposition,
     roles::code,
     service::service_of,
-    subsystem::{MigratedSource, MigratedSubsystem, SpecPart, in_words},
+    subsystem::{MigratedSource, MigratedSubsystem, SpecPart},
     unit::Unit,
-    variables::MigratedVariables,
 };
-use crate::taskfile::{CommandKind, TaskfileTask, Yaml};
+use crate::taskfile::Yaml;
 
 impl Survey<'_> {
     /// The spec of `one`.
@@ -35,7 +34,8 @@ impl Survey<'_> {
         }
         for (key, piece) in [("build", &one.build), ("upstream", &one.upstream)] {
             above.extend(piece.iter().flat_map(|piece| self.about(one, &piece.task)));
-            let marks = piece.iter().flat_map(|piece| &piece.marks);
+            // What an `upstream` needs is said at its digest.
+            let marks = piece.iter().filter(|_| key == "build").flat_map(|piece| &piece.marks);
             above.extend(marks.map(|what| format!("migrate: {what}")));
             put(&mut above, key, piece.as_ref().map(|piece: &SpecPart| piece.said.clone()));
         }
@@ -58,16 +58,11 @@ impl Survey<'_> {
         found.into_iter().filter(|line| self.is_own(line)).collect()
     }
 
-    /// The tasks of a spec. Those that ran in the clone are told where they stood.
+    /// The tasks of a spec.
     fn tasks_of(&self, one: &MigratedSubsystem, unit: &Unit) -> Yaml {
         let mut tasks = Yaml::map();
-        let mut waiting = Vec::new();
-        let mut last = None;
         for task in &self.stack.tree.files[one.file].tasks {
             let full = format!("{}:{}", one.name, task.name.value);
-            if self.fates.disposition(&full) == Some(&Disposition::InClone) {
-                waiting.push(format!("migrate: {}", self.in_clone(one, task)));
-            }
             if self.fates.disposition(&full) == Some(&Disposition::Service) {
                 continue;
             }
@@ -78,33 +73,9 @@ impl Survey<'_> {
             };
             let mut above = above.clone();
             above.extend(self.more(&full));
-            let waited = std::mem::take(&mut waiting);
-            tasks.put_with(waited.into_iter().chain(above).collect(), name, said.clone());
-            last = Some(());
-        }
-        if let (Some(()), Yaml::Map(entries)) = (last, &mut tasks)
-            && let Some((above, ..)) = entries.last_mut()
-        {
-            above.splice(0..0, waiting);
+            tasks.put_with(above, name, said.clone());
         }
         tasks
-    }
-
-    fn in_clone(&self, one: &MigratedSubsystem, task: &TaskfileTask) -> String {
-        let lines = task.commands.iter().filter_map(|command| match &command.deed {
-            CommandKind::Run(line) => Some(line.text.as_str()),
-            _ => None,
-        });
-        let variables = MigratedVariables::new(&self.stack.tree, one.file);
-        let line = lines.collect::<Vec<_>>().join("; ");
-        let line =
-            in_words(&variables.written_out(&line, &|name| name == one.version.0), &one.version.0);
-        let line = line.replace("{{ root }}/", "");
-        format!(
-            "`{}` ran `{}` in the clone, which tasks do not see",
-            task.name.value,
-            line.replace('\n', "; ")
-        )
     }
 
     /// What a task that is called as if it was forge's does beside that.

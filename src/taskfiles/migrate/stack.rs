@@ -1,12 +1,16 @@
 //! A tree of Taskfiles as a stack of subsystems: which file is whose, and which task a call means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::{
+    calls::call_of_task,
+    rewrite::{each_template, of_variable},
+};
 use crate::{
-    manifest::{Node, Scalar},
+    manifest::{Node, Scalar, Sp},
     taskfile::{
         CommandKind, Loop, Taskfile, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileTree,
-        VariableValue,
+        TaskfileVariable, VariableValue,
     },
 };
 
@@ -24,6 +28,14 @@ pub(super) struct Stack {
 impl Stack {
     pub(super) fn new(mut tree: TaskfileTree) -> Self {
         let prefixes = prefixes(&tree);
+        with_places(&mut tree);
+        let names = names(&tree, &prefixes);
+        for file in &mut tree.files {
+            let is_root = file.file.path.parent().is_none_or(|dir| dir.as_os_str().is_empty());
+            for task in &mut file.tasks {
+                task.commands.iter_mut().for_each(|one| as_call(one, &names, is_root));
+            }
+        }
         for file in 0..tree.files.len() {
             let vars = tree.files[file].clone();
             for task in &mut tree.files[file].tasks {
@@ -77,6 +89,70 @@ pub(super) fn call(command: &TaskfileCommand) -> Option<&TaskfileCall> {
         CommandKind::Call(call) | CommandKind::DeferCall(call) => Some(call),
         _ => None,
     }
+}
+
+/// Writes `{{.TASKFILE_DIR}}` as the folder of the file that says it, in every file. In Task it is that of
+/// the task that comes to look at it.
+pub fn with_places(tree: &mut TaskfileTree) {
+    for file in &mut tree.files {
+        let Ok(below) = file.dir.strip_prefix(&tree.root) else { continue };
+        let place = match below.to_str() {
+            None => continue,
+            Some("") => "{{.ROOT_DIR}}".to_owned(),
+            Some(below) => format!("{{{{.ROOT_DIR}}}}/{below}"),
+        };
+        let mut change = |text: &mut Scalar| {
+            for shown in ["{{.TASKFILE_DIR}}", "{{ .TASKFILE_DIR }}"] {
+                text.text = text.text.replace(shown, &place);
+            }
+        };
+        file.tasks.iter_mut().for_each(|task| each_template(task, &mut change));
+        file.vars.iter_mut().chain(&mut file.env).for_each(|one| of_variable(one, &mut change));
+    }
+}
+
+/// The full names of all tasks, and all that files set for every task.
+fn names(tree: &TaskfileTree, prefixes: &[Option<String>]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let files = tree.files.iter().zip(prefixes);
+    let tasks = files.filter_map(|(file, prefix)| Some((file, prefix.as_deref()?)));
+    let tasks = tasks.flat_map(|(file, prefix)| {
+        file.tasks.iter().map(move |task| full(prefix, &task.name.value))
+    });
+    let vars = tree.files.iter().flat_map(|file| &file.vars);
+    (tasks.collect(), vars.map(|one| one.name.value.clone()).collect())
+}
+
+/// A command that is nothing but a call of Task as the call of a task. What gives it a variable that
+/// all tasks know stays a run of its own.
+fn as_call(
+    command: &mut TaskfileCommand,
+    (tasks, vars): &(BTreeSet<String>, BTreeSet<String>),
+    is_root: bool,
+) {
+    let (line, is_deferred) = match &command.deed {
+        CommandKind::Run(line) => (line.clone(), false),
+        CommandKind::DeferRun(line) => (line.clone(), true),
+        _ => return,
+    };
+    let Some((name, given)) = call_of_task(&line.text) else { return };
+    if !tasks.contains(&name)
+        || command.each.is_some()
+        || given.keys().any(|one| vars.contains(one))
+    {
+        return;
+    }
+    let root = if is_root { "" } else { ":" };
+    let task = Scalar { text: format!("{root}{name}"), ..line.clone() };
+    let variable = |(name, value): (String, String)| TaskfileVariable {
+        name: Sp { value: name, bytes: line.bytes.clone() },
+        value: VariableValue::Text(Scalar { text: value, ..line.clone() }),
+        secret: false,
+    };
+    let call = TaskfileCall { task, vars: given.into_iter().map(variable).collect() };
+    command.deed = match is_deferred {
+        true => CommandKind::DeferCall(call),
+        false => CommandKind::Call(call),
+    };
 }
 
 fn full(prefix: &str, name: &str) -> String {
@@ -167,12 +243,23 @@ fn filled(text: &str, word: &str, item: &str) -> String {
 pub(super) fn items(file: &Taskfile, name: &str, split: Option<&str>) -> Option<Vec<String>> {
     match &file.vars.iter().find(|one| one.name.value == name)?.value {
         VariableValue::List(node) => texts(node.one_or_many()),
-        VariableValue::Text(Scalar { text, .. }) if !text.contains("{{") => Some(match split {
-            Some(split) => text.split(split).map(str::to_owned).collect(),
-            None => text.split_whitespace().map(str::to_owned).collect(),
-        }),
+        VariableValue::Text(Scalar { text, .. }) => {
+            let text = if text.contains("{{") { own_default(text, name)? } else { text };
+            Some(match split {
+                Some(split) => text.split(split).map(str::to_owned).collect(),
+                None => text.split_whitespace().map(str::to_owned).collect(),
+            })
+        }
         _ => None,
     }
+}
+
+/// `a b` of `{{.NAME | default "a b"}}`, where NAME is `name`.
+fn own_default<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let inside = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+    let rest = inside.strip_prefix('.')?.strip_prefix(name)?.trim_start().strip_prefix('|')?;
+    let literal = rest.trim_start().strip_prefix("default ")?.trim();
+    literal.strip_prefix('"')?.strip_suffix('"').filter(|text| !text.contains('"'))
 }
 
 fn texts(nodes: &[Node]) -> Option<Vec<String>> {

@@ -2,6 +2,8 @@
 //! where the vendor's binaries are.
 
 use super::{
+    MigrationAids,
+    platforms::{decided, with_platform},
     shell::words,
     stack::Stack,
     variables::{MigratedVariables, version},
@@ -48,13 +50,18 @@ pub(super) struct SpecPart {
 }
 
 /// The subsystem that `file` describes, if it does.
-pub(super) fn recognise(stack: &Stack, file: usize) -> Option<MigratedSubsystem> {
+pub(super) fn recognise(
+    stack: &Stack,
+    file: usize,
+    around: &MigrationAids,
+) -> Option<MigratedSubsystem> {
     let name = stack.prefixes[file].clone().filter(|prefix| !prefix.is_empty())?;
     let taskfile = &stack.tree.files[file];
     let variables = MigratedVariables::new(&stack.tree, file);
     let version = version(taskfile, variables)?;
     let mut reader = SubsystemReader {
         stack,
+        around,
         file,
         variables,
         version: &version.0,
@@ -69,7 +76,9 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<MigratedSubsystem>
     let build = task(&["bin:build", "build"]).and_then(|task| reader.build(task));
     let mut build = build;
     let mut upstream = task(&["bin:download", "download"]).and_then(|task| reader.upstream(task));
+    let is_unpinned = upstream.as_ref().is_some_and(|piece| !piece.marks.is_empty());
     if build.is_none()
+        && is_unpinned
         && let Some(piece) = upstream.take()
     {
         build = Some(reader.downloaded(task(&["bin:download", "download"])?, piece));
@@ -96,6 +105,7 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<MigratedSubsystem>
 
 struct SubsystemReader<'s> {
     stack: &'s Stack,
+    around: &'s MigrationAids<'s>,
     file: usize,
     variables: MigratedVariables<'s>,
     /// The variable that holds the version.
@@ -113,7 +123,11 @@ impl SubsystemReader<'_> {
             CommandKind::Run(line) => Some(line),
             _ => None,
         });
+        // What a binary is said to be, forge says itself.
+        let is_stamp =
+            |line: &&Scalar| line.text.contains("/.version") && !line.text.contains("go build");
         lines
+            .filter(|line| !is_stamp(line))
             .flat_map(|line| self.said(task, line).lines().map(str::to_owned).collect::<Vec<_>>())
             .collect()
     }
@@ -124,6 +138,12 @@ impl SubsystemReader<'_> {
             let variable = task.vars.iter().find(|one| one.name.value == name)?;
             match &variable.value {
                 VariableValue::Text(text) => Some(text.text.clone()),
+                VariableValue::Sh(line) if line.text.trim() == "go env GOOS" => {
+                    Some("{{OS}}".to_owned())
+                }
+                VariableValue::Sh(line) if line.text.trim() == "go env GOARCH" => {
+                    Some("{{ARCH}}".to_owned())
+                }
                 _ => None,
             }
         };
@@ -168,10 +188,12 @@ impl SubsystemReader<'_> {
             [one] if one.starts_with("go build") => self.go(one, folder.as_deref()),
             _ => None,
         }
-        .unwrap_or_else(|| {
+        .unwrap_or_else(|| self.plain(&commands));
+        let leaves =
+            |said: &Yaml| said.entries().any(|(key, run)| key == "run" && leaves_binary(run));
+        if said.entries().any(|(key, _)| key == "run") && !leaves(&said) {
             marks.push("look whether these commands leave the binary in {{ out }}".to_owned());
-            self.plain(&commands)
-        });
+        }
         let env = self.environment(task, &mut said);
         said.put_filled("env", env);
         Some(SpecPart { said, task: task.name.value.clone(), marks })
@@ -272,12 +294,17 @@ impl SubsystemReader<'_> {
     /// The path of the binary, if a variable is called like that.
     fn bin_of_variables(&self) -> Option<String> {
         let file = &self.stack.tree.files[self.file];
-        let mut names = file.vars.iter().map(|one| &one.name.value);
-        let name = names.find(|name| *name == "BIN" || name.ends_with("_BIN"))?;
-        Some(in_words(
-            &self.variables.written_out(&format!("{{{{.{name}}}}}"), &|_| false),
-            self.version,
-        ))
+        let names = file.vars.iter().map(|one| &one.name.value);
+        let is_bin = |name: &&String| {
+            *name == "BIN" || name.ends_with("_BIN") || name.ends_with("_BIN_PATH")
+        };
+        let path = |name: &String| {
+            let shown = format!("{{{{.{name}}}}}");
+            in_words(&self.variables.written_out(&shown, &|_| false), self.version)
+        };
+        // A folder for binaries, such as `.bin`, is no binary.
+        let is_file = |path: &String| !path.rsplit('/').next().unwrap_or_default().starts_with('.');
+        names.filter(is_bin).map(path).find(is_file)
     }
 
     fn note_binary(&mut self, path: &str) {
@@ -291,8 +318,20 @@ impl SubsystemReader<'_> {
         }
     }
 
+    /// Whether `url` is of a release of the project itself, which the first file names.
+    fn is_own(&self, url: &str) -> bool {
+        self.stack.tree.files[0].vars.iter().any(|variable| match &variable.value {
+            VariableValue::Text(text) => {
+                text.text.matches('/').count() == 1
+                    && !text.text.contains("{{")
+                    && url.contains(&format!("github.com/{}/releases/", text.text))
+            }
+            _ => false,
+        })
+    }
+
     fn upstream(&mut self, task: &TaskfileTask) -> Option<SpecPart> {
-        let lines = self.lines(task);
+        let lines = decided(self.lines(task));
         if self.bin.is_none()
             && let Some(bin) = self.bin_of_variables()
         {
@@ -304,18 +343,42 @@ impl SubsystemReader<'_> {
             .iter()
             .find(|word| word.starts_with("https://") || word.starts_with("http://"))?;
         // What was released by the project itself is found in `releases`.
-        if url.contains(&format!("/{}-{{{{ version }}}}/", self.name)) {
+        if url.contains(&format!("/{}-{{{{ version }}}}/", self.name)) || self.is_own(url) {
             return None;
         }
-        let mut said =
-            Yaml::single("url", Yaml::text(url.replace("{{ os }}-{{ arch }}", "{{ platform }}")));
-        let mark = "migrate: it was compared with nothing: write a digest per platform, or the URL of the vendor's checksums";
-        said.put_with(vec![format!("{BEHIND}{mark}")], "sha256", Yaml::map());
+        let (url, vendors) = with_platform(&url.replace("{{ os }}-{{ arch }}", "{{ platform }}"));
+        let url = &url;
+        let mut said = Yaml::single("url", Yaml::text(url.clone()));
+        let mut marks = Vec::new();
+        match (self.around.published_sums)(url) {
+            Some(sums) => said.put("sha256", Yaml::Text(sums)),
+            None => {
+                let what = "compared with nothing so far: write digests, or the URL of the vendor's checksums";
+                said.put_with(vec![format!("{BEHIND}migrate: {what}")], "sha256", Yaml::map());
+                marks.push(what.to_owned());
+            }
+        }
         let strip = words.iter().find_map(|word| word.strip_prefix("--strip-components="));
         if let Some(strip) = strip {
             said.put("strip", Yaml::Plain(strip.to_owned()));
         }
-        Some(SpecPart { said, task: task.name.value.clone(), marks: Vec::new() })
+        said.put_filled("platform", vendors);
+        Some(SpecPart { said, task: task.name.value.clone(), marks })
+    }
+}
+
+/// Whether commands certainly leave something where binaries go: a program that copies, unpacks or links
+/// is told to. What `--out DIR` of another program means is its own matter.
+fn leaves_binary(run: &Yaml) -> bool {
+    const PUT: &[&str] = &["cp", "curl", "go", "install", "ln", "mv", "rustc", "tar", "unzip"];
+    match run {
+        Yaml::Text(text) => text.split(['\n', '|', ';', '&']).any(|command| {
+            let words = words(command);
+            words.first().is_some_and(|program| PUT.contains(&program.as_str()))
+                && words.iter().any(|word| word.contains("{{ out }}"))
+        }),
+        Yaml::List(items) => items.iter().any(leaves_binary),
+        _ => false,
     }
 }
 

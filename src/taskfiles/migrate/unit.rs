@@ -1,12 +1,13 @@
 //! The tasks of one document (a spec, or `versions.yml`) in forge's words, with their comments and
 //! with what needs a person.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     Survey,
     comments::Comments,
     finish::{finished, tidied},
+    manifest::MigratedSettings,
     rewrite::{Rewritten, each_template, of_variable},
     roles::{Roles, paths_can_be_short, shorten, words},
     stack::Stack,
@@ -66,9 +67,10 @@ pub(super) fn of_subsystem(survey: &Survey, one: &MigratedSubsystem) -> Unit {
     Unit { tasks, vars, shared, parts }
 }
 
-/// The unit of the first file, and of those that describe no subsystem. Of its variables, `inlined`
-/// are written out.
-pub(super) fn of_root(survey: &Survey, inlined: &BTreeSet<String>) -> Unit {
+/// The unit of the first file, and of those that describe no subsystem. Of its variables, those that are
+/// `settings` are written out.
+pub(super) fn of_root(survey: &Survey, settings: &MigratedSettings) -> Unit {
+    let inlined = &settings.variables;
     let (stack, subsystems) = (survey.stack, survey.subsystems);
     let mut tree = with_kept(stack, &survey.kept);
     only_names(&mut tree, stack, |at| subsystems.iter().any(|one| one.file == at));
@@ -93,7 +95,10 @@ pub(super) fn of_root(survey: &Survey, inlined: &BTreeSet<String>) -> Unit {
     let tasks = tasks(survey, &parts, &short, None);
     let mut vars = Yaml::map();
     for (key, value) in parts.vars.entries() {
-        vars.put_with(about(survey, 0, key), key, value.clone());
+        let mut above = about(survey, 0, key);
+        // What is said of a group is said there.
+        above.retain(|line| !settings.groups_say(line));
+        vars.put_with(above, key, value.clone());
     }
     Unit { tasks, vars, shared: Vec::new(), parts }
 }

@@ -155,8 +155,9 @@ pub(super) fn version(file: &Taskfile, variables: MigratedVariables) -> Option<(
     let mut candidates = candidates.filter(|name| *name == "VERSION" || name.ends_with("_VERSION"));
     candidates.find_map(|name| {
         let value = variables.written_out(&format!("{{{{.{name}}}}}"), &|_| false);
-        let is_version = !value.contains("{{")
-            && value.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+        let is_branch = matches!(value.as_str(), "main" | "master" | "develop" | "trunk");
+        let is_number = value.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+        let is_version = !value.contains("{{") && (is_number || is_branch);
         is_version.then(|| (name.to_owned(), value))
     })
 }

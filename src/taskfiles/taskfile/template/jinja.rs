@@ -53,7 +53,9 @@ impl<'a> Writer<'a> {
             TemplatePart::Show(pipe) => {
                 let value = self.expression(pipe)?;
                 let is_literal = value.starts_with('\'') && !value.contains(" | ");
-                Ok(match self.is_exact && !is_literal {
+                // A place is text: written as it is, it stays known before anything runs.
+                let is_place = matches!(value.as_str(), "root" | "cwd");
+                Ok(match self.is_exact && !is_literal && !is_place {
                     true => format!("{{{{ {value} | as_go }}}}"),
                     false => format!("{{{{ {} }}}}", bare(&value)),
                 })

@@ -14,7 +14,7 @@ use super::{
 use crate::manifest::Scalar;
 
 /// What Task takes for the beginning of an absolute path.
-const ABSOLUTE: [&str; 3] = [".ROOT_DIR", ".TASKFILE_DIR", ".USER_WORKING_DIR"];
+const ABSOLUTE: [&str; 4] = [".ROOT_DIR", ".TASKFILE_DIR", ".USER_WORKING_DIR", ".FORGE_SRC"];
 
 /// The time of the newest file that goes in, as Go writes times.
 const TIMESTAMP: &str = "(inputs.newest | date('%Y-%m-%d %H:%M:%S%.f +0000 UTC'))";

@@ -10,6 +10,8 @@ pub const FOLD: char = '\u{1f}';
 
 /// How long a line of text may be before it is written as several.
 const LONG: usize = 96;
+/// How long a line then is at most.
+const WIDEST: usize = 118;
 
 /// A value to be written.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,14 +233,17 @@ impl Yaml {
 
     fn after_key(&self, indent: usize, text: &mut String) {
         match self {
-            Self::Text(value) if let Some(lines) = folded(value, LONG - indent.min(40)) => {
+            Self::Text(value)
+                if !self.fits_behind(text)
+                    && let Some(lines) = folded(value, WIDEST - indent.min(40)) =>
+            {
                 let pad = " ".repeat(indent + 2);
                 text.push_str(if value.ends_with('\n') { " >\n" } else { " >-\n" });
                 for line in lines {
                     let _ = writeln!(text, "{pad}{line}");
                 }
             }
-            Self::Text(value) if is_block(value) => literal(value, indent + 2, text),
+            Self::Text(value) if has_lines(value) => literal(value, indent + 2, text),
             Self::List(items) if items.iter().any(|item| !item.is_short()) => {
                 text.push('\n');
                 self.block(indent + 2, text);
@@ -251,6 +256,13 @@ impl Yaml {
                 let _ = writeln!(text, " {}", self.flow());
             }
         }
+    }
+
+    /// Whether it is one line that stands behind the key or dash that `text` ends with.
+    fn fits_behind(&self, text: &str) -> bool {
+        let Self::Text(value) = self else { return false };
+        let begun = text.rsplit('\n').next().unwrap_or_default().chars().count();
+        !value.contains([FOLD, '\n']) && begun + self.flow().chars().count() < WIDEST
     }
 
     /// Whether it reads well on one line within something else.
@@ -294,11 +306,11 @@ fn comment(lines: &[String], pad: &str, text: &mut String) {
     }
 }
 
-/// The lines that a long text of one line is written as; none if it is short, or would be read back as
-/// another.
+/// The lines of up to `width` signs that a long text of one line is written as; none if it is short, or
+/// would be read back as another.
 fn folded(text: &str, width: usize) -> Option<Vec<String>> {
     let whole = text.strip_suffix('\n').unwrap_or(text);
-    let is_long = whole.chars().count() > width || whole.contains(FOLD);
+    let is_long = whole.chars().count() > LONG || whole.contains(FOLD);
     let is_plain = |c: char| c == FOLD || !c.is_control();
     let first = whole.chars().next()?;
     if !is_long || !whole.chars().all(is_plain) || first.is_whitespace() || whole.ends_with(' ') {
@@ -310,7 +322,7 @@ fn folded(text: &str, width: usize) -> Option<Vec<String>> {
             return None;
         }
         lines.push(String::new());
-        for word in part.split(' ') {
+        for word in pieces(part, width) {
             let line = lines.last_mut()?;
             let is_full = line.chars().count() + word.chars().count() >= width;
             // Only a single blank between two words may be the end of a line.
@@ -324,16 +336,45 @@ fn folded(text: &str, width: usize) -> Option<Vec<String>> {
             }
         }
     }
-    (lines.len() > 1 && lines.iter().all(|line| !line.ends_with(' '))).then_some(lines)
+    lines.iter().all(|line| !line.ends_with(' ')).then_some(lines)
+}
+
+/// What `text` may be broken between: its words, a template as one with what stands around it unless that
+/// is wider than a line.
+fn pieces(text: &str, width: usize) -> Vec<&str> {
+    let mut found: Vec<&str> = Vec::new();
+    let (mut start, mut depth) = (0, 0_usize);
+    let mut ends = text.match_indices([' ', '{', '}']).collect::<Vec<_>>();
+    ends.push((text.len(), " "));
+    for (at, sign) in ends {
+        match sign {
+            "{" => depth += 1,
+            "}" => depth = depth.saturating_sub(1),
+            _ if depth > 0 && at < text.len() => {}
+            _ => {
+                let whole = &text[start..at];
+                match whole.chars().count() > width {
+                    true => found.extend(whole.split(' ')),
+                    false => found.push(whole),
+                }
+                start = at + 1;
+            }
+        }
+    }
+    found
 }
 
 /// Whether a text is best written as lines of its own.
 fn is_block(text: &str) -> bool {
-    let has_lines = text.trim_end_matches('\n').contains('\n')
+    has_lines(text) || folded(text, WIDEST).is_some()
+}
+
+/// Whether a text is of several lines that can be written as they are.
+fn has_lines(text: &str) -> bool {
+    text.trim_end_matches('\n').contains('\n')
         && !text.starts_with([' ', '\t', '\n'])
         && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
-        && !text.lines().any(|line| line.ends_with([' ', '\t']));
-    has_lines || folded(text, LONG).is_some()
+        && !text.lines().any(|line| line.ends_with([' ', '\t']))
 }
 
 fn literal(value: &str, indent: usize, text: &mut String) {
