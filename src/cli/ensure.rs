@@ -168,10 +168,10 @@ pub(super) fn closing(
         true => render_summary(&artifacts, &closing, style),
         false => String::new(),
     };
-    let is_told = !report.images.is_empty() && !(session.flags.quiet && report.is_good());
-    let images = match is_told {
-        true => render_images(&report.images, session.flags.verbose, report.seconds, style),
-        false => String::new(),
+    let is_silent = report.images.is_empty() || session.flags.quiet && report.is_good();
+    let images = match is_silent {
+        true => String::new(),
+        false => render_images(&report.images, session.flags.verbose, report.seconds, style),
     };
     let between = if text.is_empty() || images.is_empty() { "" } else { "\n" };
     text + between + &images

@@ -144,7 +144,7 @@ fn check(session: &Session, tag: &str) -> Result<Checked, CliError> {
     let images = session.for_images();
     let all = checked.workspaces.any().subsystems.keys().cloned().collect();
     let mut board = ImageBoard::open(&images, &all)?;
-    session.host.runtime()?.wait_for(board.look());
+    session.host.runtime()?.wait_for(board.look_again());
     if let Some(seen) = board.missing().next() {
         let count = board.missing().count();
         let what = format!("{tag} lacks {count} of its images");

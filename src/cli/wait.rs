@@ -101,7 +101,7 @@ async fn ask(
     let (store, platforms) = (&*releases.store, releases.pins.platforms.as_slice());
     let asked = awaited.iter_mut().map(|awaited| awaited.find_missing(store, platforms));
     let gaps: Vec<_> = stream::iter(asked).buffered(LOOKS_AT_ONCE).try_collect().await?;
-    board.look().await;
+    board.look_again().await;
     let is_alone = awaited.is_empty();
     Ok(gaps.into_iter().flatten().chain(images(board, is_alone)?).collect())
 }

@@ -199,7 +199,7 @@ impl Search<'_> {
                 true => BTreeMap::new(),
                 false => search.to_release(wanted).await?,
             };
-            board.look().await;
+            board.look_again().await;
             let left = end.saturating_duration_since(Instant::now());
             let may_come = !missing.is_empty() || board.awaits();
             if !may_come || left.is_zero() {

@@ -109,7 +109,7 @@ impl<'a> Stages<'a> {
     }
 
     /// What has to be built. What a registry has as an image, and nobody else takes, has not.
-    fn to_build(&mut self) -> Result<BTreeSet<Name>, CliError> {
+    fn names_to_build(&mut self) -> Result<BTreeSet<Name>, CliError> {
         if let Some(known) = &self.to_build {
             return Ok(known.clone());
         }
@@ -131,7 +131,7 @@ impl<'a> Stages<'a> {
     }
 
     fn build(&mut self) -> Result<Did, CliError> {
-        let names = self.to_build()?;
+        let names = self.names_to_build()?;
         if names.is_empty() {
             return Ok(Did::well("nothing to build: every image is released"));
         }
@@ -192,7 +192,7 @@ impl<'a> Stages<'a> {
     }
 
     fn package(&mut self) -> Result<Did, CliError> {
-        let names = self.to_build()?;
+        let names = self.names_to_build()?;
         let report = self.ensure(&names, Publish::Never)?;
         if !report.is_good() {
             self.annotate_run(&report, ensure::DONE)?;

@@ -169,7 +169,7 @@ impl<'s> ImageBoard<'s> {
     }
 
     /// Looks at those that were not there yet.
-    pub(in super::super) async fn look(&mut self) {
+    pub(in super::super) async fn look_again(&mut self) {
         let Some(work) = &self.work else { return };
         let is_open = |name: &&Name| {
             !self.seen.get(*name).is_some_and(|seen| seen.is_hit() || !seen.is_versioned)

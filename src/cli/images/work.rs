@@ -73,7 +73,7 @@ impl<'s> ImageWork<'s> {
         });
         let mut all = Vec::new();
         for looks in [first, others] {
-            let looks = looks.into_iter().map(|(name, spec)| self.look(name, spec));
+            let looks = looks.into_iter().map(|(name, spec)| self.find_state(name, spec));
             all.extend(stream::iter(looks).buffered(AT_ONCE).collect::<Vec<_>>().await);
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
@@ -81,7 +81,7 @@ impl<'s> ImageWork<'s> {
     }
 
     /// Looks at the tag of one image.
-    pub(in super::super) async fn look(
+    pub(in super::super) async fn find_state(
         &self,
         name: &Name,
         spec: &Result<ImageSpec, Fault>,
