@@ -17,7 +17,7 @@ use super::{
     super::{
         CliError,
         actions::FailedOutput,
-        component_notes, ensure,
+        component_notes, deploy, ensure,
         images::{self, PushWish},
         next::{Claimed, claimed, settled},
         package, project,
@@ -90,6 +90,7 @@ impl<'a> Stages<'a> {
             Stage::Package => self.package(),
             Stage::Release => self.release(),
             Stage::Pages => Ok(Did::well("there is no task of this name")),
+            Stage::Deploy => self.deploy(),
         }
     }
 
@@ -217,6 +218,19 @@ impl<'a> Stages<'a> {
         let artifacts = report.artifacts.iter().filter(|one| !one.how.is_good()).cloned();
         let told = RunReport { artifacts: artifacts.collect(), ..report.clone() };
         self.annotate_run(&told, done)
+    }
+
+    /// Brings what is selected into the environments of the branch, up to the first that fails.
+    fn deploy(&mut self) -> Result<Did, CliError> {
+        let mut what = Vec::new();
+        for (environment, _) in self.facts.environments() {
+            let deployed = deploy::for_ci(self.session, environment, self.facts.words)?;
+            what.push(format!("{environment}: {}", deployed.what));
+            if deployed.code != 0 {
+                return Ok(Did { what: what.join("; "), code: deployed.code });
+            }
+        }
+        Ok(Did::well(what.join("; ")))
     }
 
     /// Publishes what was built here and is in no release yet, and nothing else.

@@ -2,6 +2,7 @@
 //! about the rest. Looks and asks; changes nothing.
 
 mod check;
+mod images;
 mod places;
 mod stores;
 mod tools;
@@ -47,6 +48,7 @@ async fn examine(
     checks.push(sandbox());
     checks.push(told);
     checks.extend(stores::check_stores(session, &workspace, surroundings).await);
+    checks.extend(images::check_registries(session, &workspace, surroundings).await);
     Ok(checks)
 }
 
