@@ -148,6 +148,39 @@ fn the_same_workspace_elsewhere_makes_images_with_the_same_digests() {
 }
 
 #[test]
+fn a_new_tag_on_the_same_commit_is_a_new_version_and_without_one_nothing_is_released() {
+    let Some(registry) = Registry::start().filter(|_| is_here("git")) else { return };
+    let sandbox = shop(&registry.host(), &["api"]);
+    let version = || {
+        let run = sandbox.forge("ensure api --json").succeeds().json();
+        run["artifacts"][0]["version"].as_str().unwrap().to_owned()
+    };
+    tagged(&sandbox, "v0.1.0");
+    assert_eq!([version(), version()], ["v0.1.0", "v0.1.0"]);
+    git(&sandbox.root(), &["tag", "v0.2.0"]);
+    assert_eq!(
+        [version(), version()],
+        ["v0.2.0", "v0.2.0"],
+        "no shortcut answers for the last tag"
+    );
+    git(&sandbox.root(), &["tag", "--delete", "v0.2.0"]);
+    assert_eq!(version(), "v0.1.0");
+
+    // A commit after the tag, and a file that no commit has: versions of development.
+    git(&sandbox.root(), &["commit", "--quiet", "--allow-empty", "--message", "later"]);
+    assert!(version().contains("unreleased"), "{}", version());
+    git(&sandbox.root(), &["tag", "v0.3.0"]);
+    sandbox.write("services/api/run.sh", "#!/bin/sh\necho other\n");
+    assert!(version().contains("unreleased"), "{}", version());
+    sandbox.forge("release:image").exits(2).says("none is checked out as it is");
+    let run = sandbox.forge("release:all").succeeds();
+    run.says("the image of api has no version to be released as");
+    let sent: Vec<_> =
+        registry.requests().into_iter().filter(|it| !it.starts_with("GET /v2/ ")).collect();
+    assert!(sent.is_empty(), "{sent:?}");
+}
+
+#[test]
 fn what_a_tag_has_is_not_built_and_another_is_never_pushed_over() {
     let Some(registry) = Registry::start().filter(|_| is_here("git")) else { return };
     let sandbox = shop(&registry.host(), &["api"]);
