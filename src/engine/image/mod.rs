@@ -24,6 +24,7 @@ mod inventory;
 mod layers;
 mod layout;
 mod libraries;
+mod loaders;
 mod look;
 mod origin;
 mod push;
@@ -38,6 +39,8 @@ pub use dockerfile::{
 pub use elf::interpreter;
 pub use inventory::{ImagePart, ImageSources, inventories};
 pub use layers::{LayerPlan, binaries_layer, files_digest, files_layer};
+pub use layout::blob_path;
+pub use loaders::{BaseFiles, LackingLoader, lacking_loaders};
 pub use look::{ImageState, look_at};
 pub use origin::{ImageOrigin, image_statements, trusted_image};
 pub use push::{MovedTag, PushedImage, is_newer, move_tag, push, to_push};
