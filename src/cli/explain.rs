@@ -5,13 +5,14 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
     cache::{InstallPlace, Installed, SealKey, inspect},
+    deploy::PulumiCalls,
     model::{Inputs, Layout, Name, shown_url},
     plan::ActionKind,
     probe::{Finding, RecipePrint, Verdict},
     process::can_sandbox,
     report::{Role, Style, human_time},
     workspace::{
-        Build, Service, SharedInputs, Source, Subsystem, TaskText, UpstreamDigest, Workspace,
+        Build, Deploy, Service, SharedInputs, Source, Subsystem, TaskText, UpstreamDigest, Workspace,
     },
 };
 
@@ -63,6 +64,22 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
 struct Explanation {
     text: String,
     style: Style,
+}
+
+/// The commands that `pulumi:` stands for.
+fn pulumi(deploy: &Deploy) -> Option<Vec<String>> {
+    let program = deploy.pulumi.as_ref()?;
+    let config = deploy.config.iter().map(|(name, value)| (name.as_str(), value.source()));
+    let calls = PulumiCalls {
+        folder: &program.folder,
+        stack: deploy.stack.source(),
+        work: "{{ work }}",
+        config: config.collect(),
+        target: None,
+        refresh: false,
+        message: "{{ version }}",
+    };
+    Some(calls.all().into_iter().map(|words| words.join(" ")).collect())
 }
 
 impl Explanation {
@@ -122,7 +139,7 @@ impl Explanation {
         let places: Vec<String> = workspace.environments.iter().map(|it| it.name.clone()).collect();
         self.line("deployed to", &places.join(", "));
         for (label, lines) in [
-            ("by", sources(&deploy.run)),
+            ("by", pulumi(deploy).unwrap_or_else(|| sources(&deploy.run))),
             ("undone by", sources(&deploy.undo)),
             ("smoke test", sources(&deploy.smoke)),
             (

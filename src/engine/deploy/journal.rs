@@ -32,6 +32,7 @@ use super::{
 use crate::{
     disk::{FileLock, Folder},
     model::{Fault, Kind, checksum},
+    process::ProcessId,
 };
 
 const JOURNAL: &str = "ledger.jsonl";
@@ -44,7 +45,7 @@ const LOOK: Duration = Duration::from_millis(5);
 const SUM: usize = 16;
 
 /// A ledger in a folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Journal {
     folder: Folder,
 }
@@ -55,6 +56,7 @@ pub struct Journal {
 enum Line {
     Opened(Box<Deployment>),
     Changed { id: u64, change: StateChange },
+    Started { id: u64, process: ProcessId },
 }
 
 /// What a journal holds.
@@ -200,6 +202,19 @@ impl Ledger for Journal {
         step.write()
     }
 
+    fn recorder(&self) -> Box<dyn Fn(u64, ProcessId) + Send + Sync> {
+        let ledger = self.clone();
+        Box::new(move |id, process| {
+            let write = || {
+                let mut step = ledger.step()?;
+                step.push(Line::Started { id, process })?;
+                step.write()
+            };
+            // Nothing but the proof of whose a lock is hangs on it.
+            let _: Result<(), Fault> = write();
+        })
+    }
+
     fn log(&self, id: u64) -> PathBuf {
         // A log that cannot be written is told by whoever writes it.
         let _ = self.folder.make_folder(Path::new("logs"));
@@ -293,6 +308,13 @@ impl DeployHistory {
                 self.all.insert(one.id, one.as_ref().clone());
                 Ok(())
             }
+            Line::Started { id, process } => match self.all.get_mut(id) {
+                Some(one) => {
+                    one.commands.push(*process);
+                    Ok(())
+                }
+                None => Err(format!("there is no deployment {id}")),
+            },
             Line::Changed { id, change } => {
                 let Some(one) = self.all.get_mut(id) else {
                     return Err(format!("there is no deployment {id}"));
