@@ -56,6 +56,7 @@ mod platforms;
 mod poison;
 mod problems;
 mod promises;
+mod pulumi;
 mod reference;
 mod registry;
 mod release;

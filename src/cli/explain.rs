@@ -12,7 +12,8 @@ use crate::{
     process::can_sandbox,
     report::{Role, Style, human_time},
     workspace::{
-        Build, Deploy, Service, SharedInputs, Source, Subsystem, TaskText, UpstreamDigest, Workspace,
+        Build, Deploy, Service, SharedInputs, Source, Subsystem, TaskText, UpstreamDigest,
+        Workspace,
     },
 };
 

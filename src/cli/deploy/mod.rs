@@ -58,14 +58,13 @@ pub(super) fn deploy(session: &Session, wish: &DeployArgs) -> Result<u8, CliErro
         }
     };
     let from = wish.from.as_deref();
-    let wanted =
-        WantedDeploys {
-            environment: &wish.environment,
-            words: &words,
-            from,
-            limit: wish.timeout,
-            target: wish.target.as_deref(),
-        };
+    let wanted = WantedDeploys {
+        environment: &wish.environment,
+        words: &words,
+        from,
+        limit: wish.timeout,
+        target: wish.target.as_deref(),
+    };
     bring(session, &wanted, false).map(|deployed| deployed.code)
 }
 

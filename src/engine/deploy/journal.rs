@@ -20,6 +20,7 @@ use std::{
     fs::File,
     io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -47,7 +48,7 @@ const SUM: usize = 16;
 /// A ledger in a folder.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    folder: Folder,
+    folder: Arc<Folder>,
 }
 
 /// A line of the journal.
@@ -86,7 +87,7 @@ impl Journal {
         let folder = made.map_err(|error| {
             Fault::io(format!("cannot make the ledger of deployments, {}", path.display()), &error)
         })?;
-        Ok(Self { folder })
+        Ok(Self { folder: Arc::new(folder) })
     }
 
     fn step(&self) -> Result<JournalStep, Fault> {

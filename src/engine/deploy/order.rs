@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Artifact, Deployment, pulumi::{PulumiCalls, is_stack_name}};
+use super::{
+    Artifact, Deployment,
+    pulumi::{PulumiCalls, is_stack_name},
+};
 use crate::{
     model::{Fault, Kind, Name},
     workspace::{Deploy, DeployEnvironment, DeployWords, TaskText},

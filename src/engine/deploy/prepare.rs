@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ArtifactFinder, DeployHistory, DeployOrder, Deployment, FoundArtifact, Hold,
-    artifact::releases_it,
-    pulumi::missing_program,
+    artifact::releases_it, pulumi::missing_program,
 };
 use crate::{
     model::{Environment, Fault, Kind, Name},

@@ -174,7 +174,8 @@ mod tests {
         let later = start + Duration::from_secs(12);
         assert_eq!(progress.logged(b"", later), ["1 of 3: creating db (12 s)"]);
         assert!(progress.logged(b"", later).is_empty());
-        let ends = event("resOutputsEvent", "create", "db") + &event("resourcePreEvent", "same", "x");
+        let ends =
+            event("resOutputsEvent", "create", "db") + &event("resourcePreEvent", "same", "x");
         assert_eq!(progress.logged(ends.as_bytes(), later), ["1 of 3: created db (12 s)"]);
         let fails = event("resourcePreEvent", "update", "web")
             + &event("resOpFailedEvent", "update", "web")

@@ -111,7 +111,8 @@ impl Deployer<'_> {
             let mut file = staging
                 .open_or_create(&Path::new("pulumi").join(name))
                 .map_err(|error| cannot(&error))?;
-            std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|error| cannot(&error))?;
+            std::io::Write::write_all(&mut file, text.as_bytes())
+                .map_err(|error| cannot(&error))?;
         }
         Ok(())
     }
@@ -190,7 +191,8 @@ impl Deployer<'_> {
         id: u64,
     ) -> (Result<(), Fault>, String, PulumiProgress) {
         let seen = Mutex::new((String::new(), PulumiProgress::default()));
-        let mut line = |line: &str| {
+        let seen = &seen;
+        let mut line = move |line: &str| {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.1.printed(line);
             // An error comes first or last, and is short.
@@ -219,8 +221,8 @@ impl Deployer<'_> {
             }
         };
         look();
-        drop(run);
-        let (printed, progress) = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (printed, progress) = std::mem::take(&mut *seen);
         (ended, printed, progress)
     }
 

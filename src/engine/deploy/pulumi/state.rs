@@ -125,7 +125,8 @@ mod tests {
         assert!(!lock.is_ours(&DeployHistory::default(), "test", 1));
         let other = "error: [409] Conflict: Another update is currently in progress.";
         assert_eq!(PulumiTrouble::find(other), Some(PulumiTrouble::Busy(None)));
-        let closed = PulumiTrouble::find("get stack secrets manager: incorrect passphrase").unwrap();
+        let closed =
+            PulumiTrouble::find("get stack secrets manager: incorrect passphrase").unwrap();
         assert_eq!(closed.fault("test").kind, Kind::Usage);
         assert_eq!(PulumiTrouble::find("Resources: 1 unchanged"), None);
         let state = r#"{"deployment":{"pending_operations":[{"type":"creating","resource":{"urn":"urn:pulumi:t::s::x:y:Z::db"}}]}}"#;
