@@ -36,7 +36,7 @@ struct RunningChange {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+struct UpdateEvent {
     resource_pre_event: Option<ResourceEvent>,
     res_outputs_event: Option<ResourceEvent>,
     res_op_failed_event: Option<ResourceEvent>,
@@ -46,11 +46,11 @@ struct Event {
 
 #[derive(Deserialize)]
 struct ResourceEvent {
-    metadata: Metadata,
+    metadata: ChangedResource,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct ChangedResource {
     op: String,
     urn: String,
     #[serde(rename = "type")]
@@ -84,7 +84,7 @@ impl PulumiProgress {
         let end = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let whole: Vec<u8> = self.rest.drain(..end).collect();
         let lines = whole.split(|byte| *byte == b'\n');
-        let events = lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok());
+        let events = lines.filter_map(|line| serde_json::from_slice::<UpdateEvent>(line).ok());
         let mut told: Vec<String> = events.filter_map(|event| self.take(event, now)).collect();
         let slow = self.running.values_mut().filter(|it| now.duration_since(it.told) >= SLOW);
         for change in slow {
@@ -94,7 +94,7 @@ impl PulumiProgress {
         told
     }
 
-    fn take(&mut self, event: Event, now: Instant) -> Option<String> {
+    fn take(&mut self, event: UpdateEvent, now: Instant) -> Option<String> {
         self.is_whole |= event.cancel_event.is_some();
         if let Some(diagnostic) = event.diagnostic_event.filter(|it| it.severity == "error") {
             self.errors.push(diagnostic.message.trim().to_owned());
@@ -136,7 +136,7 @@ impl RunningChange {
 }
 
 /// What is done, and was; nothing for what changes nothing.
-fn verb(metadata: &Metadata) -> Option<(&'static str, &'static str)> {
+fn verb(metadata: &ChangedResource) -> Option<(&'static str, &'static str)> {
     if metadata.kind.starts_with("pulumi:providers:") {
         return None;
     }
