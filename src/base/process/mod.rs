@@ -135,7 +135,7 @@ impl StartHook {
         Self(Arc::new(told))
     }
 
-    fn tell(&self, number: i32) {
+    fn tell_start(&self, number: i32) {
         (self.0)(ProcessId::find(number).unwrap_or_else(|| ProcessId::unknown(number)));
     }
 }

@@ -62,7 +62,7 @@ impl CommandRun<'_> {
         let leader = leader(&child)?;
         let mut group = ProcessGroup::new(leader, &shared.guardian, command.ending);
         if let Some(started) = &command.started {
-            started.tell(leader.as_raw_nonzero().get());
+            started.tell_start(leader.as_raw_nonzero().get());
         }
         let output = output.ok_or_else(|| Fault::new(Kind::Failed, "a command has no output"))?;
         let mut stream = CommandStream::new(

@@ -16,7 +16,7 @@ mod state;
 use std::path::Path;
 
 pub use progress::PulumiProgress;
-pub use state::{PulumiTrouble, pending_operations};
+pub use state::{PulumiTrouble, pending_operations, salt};
 
 /// The words of the commands.
 pub struct PulumiCalls<'a> {

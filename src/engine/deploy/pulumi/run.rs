@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::{
     super::{DeployOrder, DeployState, Deployer, Deployment, attempt::CommandFrame},
-    PulumiCalls, PulumiProgress, PulumiTrouble, pending_operations,
+    PulumiCalls, PulumiProgress, PulumiTrouble, pending_operations, salt,
 };
 use crate::{
     disk::{Folder, MOST_OF_TEXT, is_absent, open_file, read_text},
@@ -61,6 +61,7 @@ impl Deployer<'_> {
                 None => fault,
             },
         )?;
+        self.keep_salt(frame, &calls, staging).await?;
         if let Some(settings) = calls.settings() {
             self.call(frame, id, settings, &mut |_| ()).await?;
         }
@@ -115,6 +116,30 @@ impl Deployer<'_> {
                 .map_err(|error| cannot(&error))?;
         }
         Ok(())
+    }
+
+    /// Has the settings of the run the salt of the stack, so that another passphrase than its own is
+    /// noticed; a new stack has made one.
+    async fn keep_salt(
+        &self,
+        frame: &CommandFrame,
+        calls: &PulumiCalls<'_>,
+        staging: &Folder,
+    ) -> Result<(), Fault> {
+        let name = calls.config_file();
+        let name = Path::new("pulumi").join(Path::new(&name).file_name().unwrap_or_default());
+        let written = read_text(&staging.path().join(&name), MOST_OF_TEXT).unwrap_or_default();
+        if written.contains("encryptionsalt") {
+            return Ok(());
+        }
+        let Some(salt) = salt(&self.exported(frame, calls).await?) else { return Ok(()) };
+        let text = format!("{}\nencryptionsalt: {salt}\n", written.trim_end());
+        let write = || -> std::io::Result<()> {
+            let mut file = staging.open_or_create(&name)?;
+            file.set_len(0)?;
+            std::io::Write::write_all(&mut file, text.as_bytes())
+        };
+        write().map_err(|error| Fault::io("cannot prepare the run of Pulumi", &error))
     }
 
     /// Runs a command of Pulumi, and passes on what it prints.
@@ -258,12 +283,21 @@ impl Deployer<'_> {
         fault.because(format!("its state has this pending: {all}"))
     }
 
-    /// What the state of the stack has pending, whatever has been cancelled.
+    /// What the state of the stack has pending.
     async fn pending(
         &self,
         frame: &CommandFrame,
         calls: &PulumiCalls<'_>,
     ) -> Result<Vec<(String, String)>, Fault> {
+        self.exported(frame, calls).await.map(|text| pending_operations(&text))
+    }
+
+    /// The state of the stack, whatever has been cancelled.
+    async fn exported(
+        &self,
+        frame: &CommandFrame,
+        calls: &PulumiCalls<'_>,
+    ) -> Result<String, Fault> {
         let command = Command {
             line: CommandLine::Argv(calls.export()),
             timeout: Some(EXPORT),
@@ -281,7 +315,7 @@ impl Deployer<'_> {
                 text.push('\n');
             })
             .await?;
-        Ok(pending_operations(&text))
+        Ok(text)
     }
 
     /// Refuses to go on where a resource may be there that the state does not know.

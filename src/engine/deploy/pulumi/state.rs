@@ -110,6 +110,12 @@ pub fn pending_operations(text: &str) -> Vec<(String, String)> {
     pending.into_iter().flatten().filter_map(operation).collect()
 }
 
+/// The salt of the passphrase that the secrets of the exported state `text` are closed with.
+pub fn salt(text: &str) -> Option<String> {
+    let state: serde_json::Value = serde_json::from_str(text).ok()?;
+    state["deployment"]["secrets_providers"]["state"]["salt"].as_str().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
