@@ -35,13 +35,17 @@ struct RunningChange {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct UpdateEvent {
-    resource_pre_event: Option<ResourceEvent>,
-    res_outputs_event: Option<ResourceEvent>,
-    res_op_failed_event: Option<ResourceEvent>,
-    diagnostic_event: Option<DiagnosticEvent>,
-    cancel_event: Option<serde_json::Value>,
+    #[serde(rename = "resourcePreEvent")]
+    begins: Option<ResourceEvent>,
+    #[serde(rename = "resOutputsEvent")]
+    ends: Option<ResourceEvent>,
+    #[serde(rename = "resOpFailedEvent")]
+    fails: Option<ResourceEvent>,
+    #[serde(rename = "diagnosticEvent")]
+    says: Option<DiagnosticEvent>,
+    #[serde(rename = "cancelEvent")]
+    closes: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -95,11 +99,11 @@ impl PulumiProgress {
     }
 
     fn take(&mut self, event: UpdateEvent, now: Instant) -> Option<String> {
-        self.is_whole |= event.cancel_event.is_some();
-        if let Some(diagnostic) = event.diagnostic_event.filter(|it| it.severity == "error") {
+        self.is_whole |= event.closes.is_some();
+        if let Some(diagnostic) = event.says.filter(|it| it.severity == "error") {
             self.errors.push(diagnostic.message.trim().to_owned());
         }
-        if let Some(ResourceEvent { metadata }) = event.resource_pre_event {
+        if let Some(ResourceEvent { metadata }) = event.begins {
             let (doing, _) = verb(&metadata)?;
             self.begun += 1;
             let name = metadata.urn.rsplit("::").next().unwrap_or_default().to_owned();
@@ -108,11 +112,11 @@ impl PulumiProgress {
             self.running.insert(metadata.urn, change);
             return Some(text);
         }
-        if let Some(ResourceEvent { metadata }) = event.res_outputs_event {
+        if let Some(ResourceEvent { metadata }) = event.ends {
             let change = self.running.remove(&metadata.urn)?;
             return Some(change.shown(self.total, verb(&metadata)?.1, now));
         }
-        let ResourceEvent { metadata } = event.res_op_failed_event?;
+        let ResourceEvent { metadata } = event.fails?;
         let change = self.running.remove(&metadata.urn)?;
         Some(format!("{} failed", change.shown(self.total, change.doing, now)))
     }

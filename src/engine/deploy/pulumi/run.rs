@@ -235,7 +235,9 @@ impl Deployer<'_> {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             let told = seen.1.logged(&bytes, Instant::now());
             drop(seen);
-            told.iter().for_each(|text| (self.host.tell)(text));
+            for text in &told {
+                (self.host.tell)(text);
+            }
         };
         let run = self.call(frame, id, calls.up(), &mut line);
         tokio::pin!(run);
