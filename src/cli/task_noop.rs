@@ -85,8 +85,10 @@ impl NoopCache {
         let (here, flags) = (session.folder()?, &session.flags);
         let TaskArgs { words, args, output, .. } = wish;
         let class = session.classes().own.as_str();
+        let tag = session.surroundings().tag();
+        let here = here.display();
         let request =
-            format!("{about}{words:?} {args:?} {output:?} {class} {} {flags:?}", here.display());
+            format!("{about}{words:?} {args:?} {output:?} {class} {tag:?} {here} {flags:?}");
         let slot = checksum(request.as_bytes())[0] % PLACES;
         Ok(Self {
             layout,
