@@ -57,6 +57,7 @@ mod platforms;
 mod poison;
 mod problems;
 mod promises;
+mod pulumi;
 mod reference;
 mod registry;
 mod release;

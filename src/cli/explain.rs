@@ -5,13 +5,15 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
     cache::{InstallPlace, Installed, SealKey, inspect},
+    deploy::PulumiCalls,
     model::{Inputs, Layout, Name, shown_url},
     plan::ActionKind,
     probe::{Finding, RecipePrint, Verdict, changed_sources},
     process::can_sandbox,
     report::{Role, Style, human_time},
     workspace::{
-        Build, Service, SharedInputs, Source, Subsystem, TaskText, UpstreamDigest, Workspace,
+        Build, Deploy, Service, SharedInputs, Source, Subsystem, TaskText, UpstreamDigest,
+        Workspace,
     },
 };
 
@@ -80,6 +82,22 @@ struct Explanation {
     style: Style,
 }
 
+/// The commands that `pulumi:` stands for.
+fn pulumi(deploy: &Deploy) -> Option<Vec<String>> {
+    let program = deploy.pulumi.as_ref()?;
+    let config = deploy.config.iter().map(|(name, value)| (name.as_str(), value.source()));
+    let calls = PulumiCalls {
+        folder: &program.folder,
+        stack: deploy.stack.source(),
+        work: "{{ work }}",
+        config: config.collect(),
+        target: None,
+        refresh: false,
+        message: "{{ version }}",
+    };
+    Some(calls.all().into_iter().map(|words| words.join(" ")).collect())
+}
+
 impl Explanation {
     fn heading(&mut self, text: &str) {
         let _ = writeln!(self.text, "{}", self.style.paint(Role::Name, text));
@@ -137,7 +155,7 @@ impl Explanation {
         let places: Vec<String> = workspace.environments.iter().map(|it| it.name.clone()).collect();
         self.line("deployed to", &places.join(", "));
         for (label, lines) in [
-            ("by", sources(&deploy.run)),
+            ("by", pulumi(deploy).unwrap_or_else(|| sources(&deploy.run))),
             ("undone by", sources(&deploy.undo)),
             ("smoke test", sources(&deploy.smoke)),
             (

@@ -80,10 +80,25 @@ pub const DEPLOY: Shape = OneOf(&[COMMAND, Shape::Record(&FORM)]);
 
 static FORM: Mapping = Mapping {
     what: "how something is deployed",
-    exactly_one: &["run"],
+    exactly_one: &["run", "pulumi"],
     fields: &[
         field("run", Optional, COMMANDS, "The commands that bring it there, one after the other.")
             .example("rsync -a {{ files }}/ web@test.example.org:/srv/api/"),
+        field(
+            "pulumi",
+            Optional,
+            Text("a folder with a Pulumi.yaml"),
+            "The program of Pulumi that brings it there, with `config` as settings; the checkout stays as it is. `stack` is the one of Pulumi.",
+        )
+        .example("infra/api"),
+        field(
+            "target",
+            With("pulumi"),
+            Text("the URN of a resource, or a pattern such as `**api`"),
+            "All that a rollback changes. `--target` says it for a deployment.",
+        )
+        .default("everything")
+        .example("\"**api-service\""),
         field(
             "undo",
             Optional,

@@ -52,6 +52,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -120,7 +121,38 @@ pub struct Command {
     pub cancel: Option<Cancel>,
     /// How it is told to end, if that takes more care than usual.
     pub ending: Option<Ending>,
+    /// Who is told of its process, before anything else is done with it.
+    pub started: Option<StartHook>,
 }
+
+/// Whom the process of a command is told to.
+#[derive(Clone)]
+pub struct StartHook(Arc<dyn Fn(ProcessId) + Send + Sync>);
+
+impl StartHook {
+    /// Tells `told`.
+    pub fn new(told: impl Fn(ProcessId) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    fn tell_start(&self, number: i32) {
+        (self.0)(ProcessId::find(number).unwrap_or_else(|| ProcessId::unknown(number)));
+    }
+}
+
+impl fmt::Debug for StartHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StartHook")
+    }
+}
+
+impl PartialEq for StartHook {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for StartHook {}
 
 /// How a command is told to end that must not be cut off in the middle of what it does: it is asked, as
 /// by a terminal, is given its time, and is asked once more before all is killed.
@@ -163,6 +195,7 @@ impl Command {
             sandbox: None,
             cancel: None,
             ending: None,
+            started: None,
         }
     }
 }

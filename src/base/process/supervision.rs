@@ -59,7 +59,11 @@ impl CommandRun<'_> {
         }
         let Launched { mut child, output, errors } =
             launch(command, &shared.environment, variables).await?;
-        let mut group = ProcessGroup::new(leader(&child)?, &shared.guardian, command.ending);
+        let leader = leader(&child)?;
+        let mut group = ProcessGroup::new(leader, &shared.guardian, command.ending);
+        if let Some(started) = &command.started {
+            started.tell_start(leader.as_raw_nonzero().get());
+        }
         let output = output.ok_or_else(|| Fault::new(Kind::Failed, "a command has no output"))?;
         let mut stream = CommandStream::new(
             shared,

@@ -38,6 +38,9 @@ pub(super) struct DeployArgs {
     /// The environment whose versions are deployed
     #[arg(long, value_name = "ENVIRONMENT")]
     from: Option<String>,
+    /// All that is changed, of one that Pulumi deploys
+    #[arg(long, value_name = "URN")]
+    target: Option<String>,
     /// How long each may take, such as 90s, 10m or 1h30m
     #[arg(long, value_name = "DURATION", value_parser = super::verb::duration)]
     timeout: Option<std::time::Duration>,
@@ -55,8 +58,13 @@ pub(super) fn deploy(session: &Session, wish: &DeployArgs) -> Result<u8, CliErro
         }
     };
     let from = wish.from.as_deref();
-    let wanted =
-        WantedDeploys { environment: &wish.environment, words: &words, from, limit: wish.timeout };
+    let wanted = WantedDeploys {
+        environment: &wish.environment,
+        words: &words,
+        from,
+        limit: wish.timeout,
+        target: wish.target.as_deref(),
+    };
     bring(session, &wanted, false).map(|deployed| deployed.code)
 }
 
@@ -66,6 +74,7 @@ struct WantedDeploys<'a> {
     words: &'a [String],
     from: Option<&'a str>,
     limit: Option<std::time::Duration>,
+    target: Option<&'a str>,
 }
 
 /// What came of deployments.
@@ -83,7 +92,7 @@ pub(super) fn for_ci(
     environment: &str,
     words: &[String],
 ) -> Result<Deployed, CliError> {
-    let wanted = WantedDeploys { environment, words, from: None, limit: None };
+    let wanted = WantedDeploys { environment, words, from: None, limit: None, target: None };
     bring(session, &wanted, true)
 }
 
@@ -107,6 +116,9 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
     let finder = desk.finder(workspace);
     let prepared = session.host.runtime()?.block_on(prepare(&request, &history, &finder))?;
     let mut prepared = with_limit(prepared, wanted.limit);
+    if let Some(target) = wanted.target {
+        targeted(&mut prepared, target)?;
+    }
     if let Permission::Never(why) = may_deploy(session.surroundings(), environment) {
         prepared.refuse(why);
     }
@@ -131,6 +143,18 @@ fn with_limit(
         order.limit = limit.unwrap_or(order.limit);
     }
     prepared
+}
+
+/// Has only `target` changed.
+fn targeted(prepared: &mut PreparedDeploys<'_>, target: &str) -> Result<(), Fault> {
+    for order in &mut prepared.orders {
+        if order.deploy.pulumi.is_none() {
+            let what = format!("`--target` is for what Pulumi deploys, and {} is not", order.name);
+            return Err(Fault::new(Kind::Usage, what));
+        }
+        order.target = Some(target.to_owned());
+    }
+    Ok(())
 }
 
 /// The environment called `name`.
@@ -199,6 +223,9 @@ fn plan(
             environment.name,
             order.artifact.digest()
         ));
+        for words in order.pulumi_calls("{{ work }}") {
+            text.push_str(&format!("  $ {}\n", words.join(" ")));
+        }
         for command in order.commands() {
             let line = order.shown(command)?;
             text.push_str(&format!("  $ {line}\n"));

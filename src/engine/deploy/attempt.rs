@@ -33,10 +33,12 @@ pub(super) struct Attempt {
 }
 
 /// What the commands of one deployment run with.
-struct CommandFrame {
-    command: Command,
+pub(super) struct CommandFrame {
+    /// All but what runs.
+    pub command: Command,
     places: Places,
-    deadline: Instant,
+    /// When its time is over.
+    pub deadline: Instant,
     limit: Duration,
 }
 
@@ -75,6 +77,7 @@ impl Deployer<'_> {
             forced: order.forced,
             run: self.host.run.clone(),
             owner: DeployOwner::this(),
+            commands: Vec::new(),
             changes: Vec::new(),
         }
     }
@@ -96,6 +99,9 @@ impl Deployer<'_> {
         step(DeployState::Deploying, &format!("{} is there, as its digest says", order.label()))?;
         *began = true;
         (self.host.tell)(&format!("deploying {} to {}", order.label(), order.environment.name));
+        if let Some(program) = &order.deploy.pulumi {
+            self.by_pulumi(order, &frame, program, (id, staging.folder())).await?;
+        }
         for command in commands {
             self.retried(order, &frame, command).await?;
         }
@@ -278,7 +284,7 @@ impl Deployer<'_> {
         }
     }
 
-    async fn pause(&self, time: Duration, order: &DeployOrder<'_>) -> Result<(), Fault> {
+    pub(super) async fn pause(&self, time: Duration, order: &DeployOrder<'_>) -> Result<(), Fault> {
         tokio::select! {
             () = self.host.cancel.cancelled() => Err(self.host.cancel.fault(&order.label())),
             () = sleep(time) => Ok(()),

@@ -20,6 +20,7 @@ use std::{
     fs::File,
     io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -32,6 +33,7 @@ use super::{
 use crate::{
     disk::{FileLock, Folder},
     model::{Fault, Kind, checksum},
+    process::ProcessId,
 };
 
 const JOURNAL: &str = "ledger.jsonl";
@@ -44,9 +46,9 @@ const LOOK: Duration = Duration::from_millis(5);
 const SUM: usize = 16;
 
 /// A ledger in a folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Journal {
-    folder: Folder,
+    folder: Arc<Folder>,
 }
 
 /// A line of the journal.
@@ -55,6 +57,7 @@ pub struct Journal {
 enum Line {
     Opened(Box<Deployment>),
     Changed { id: u64, change: StateChange },
+    Started { id: u64, process: ProcessId },
 }
 
 /// What a journal holds.
@@ -84,7 +87,7 @@ impl Journal {
         let folder = made.map_err(|error| {
             Fault::io(format!("cannot make the ledger of deployments, {}", path.display()), &error)
         })?;
-        Ok(Self { folder })
+        Ok(Self { folder: Arc::new(folder) })
     }
 
     fn step(&self) -> Result<JournalStep, Fault> {
@@ -200,6 +203,19 @@ impl Ledger for Journal {
         step.write()
     }
 
+    fn recorder(&self) -> Box<dyn Fn(u64, ProcessId) + Send + Sync> {
+        let ledger = self.clone();
+        Box::new(move |id, process| {
+            let write = || {
+                let mut step = ledger.step()?;
+                step.push(Line::Started { id, process })?;
+                step.write()
+            };
+            // Nothing but the proof of whose a lock is hangs on it.
+            let _: Result<(), Fault> = write();
+        })
+    }
+
     fn log(&self, id: u64) -> PathBuf {
         // A log that cannot be written is told by whoever writes it.
         let _ = self.folder.make_folder(Path::new("logs"));
@@ -293,6 +309,13 @@ impl DeployHistory {
                 self.all.insert(one.id, one.as_ref().clone());
                 Ok(())
             }
+            Line::Started { id, process } => match self.all.get_mut(id) {
+                Some(one) => {
+                    one.commands.push(*process);
+                    Ok(())
+                }
+                None => Err(format!("there is no deployment {id}")),
+            },
             Line::Changed { id, change } => {
                 let Some(one) = self.all.get_mut(id) else {
                     return Err(format!("there is no deployment {id}"));

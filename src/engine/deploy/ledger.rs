@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{DeployHistory, Deployment, StateChange};
-use crate::{disk::FileLock, model::Fault};
+use crate::{disk::FileLock, model::Fault, process::ProcessId};
 
 /// A deployment that is about to be written down; its number and its owner are the ledger's.
 pub type NewDeployment = Deployment;
@@ -56,6 +56,10 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// As [`Ledger::open`]; `Failed` if a change may not follow what was before.
     fn advance(&self, id: u64, changes: Vec<StateChange>) -> Result<(), Fault>;
+
+    /// What writes down that a command of a deployment has a process. That this is not written is told
+    /// nobody: its lock is then left to a person.
+    fn recorder(&self) -> Box<dyn Fn(u64, ProcessId) + Send + Sync>;
 
     /// The file that the output of a deployment goes to.
     fn log(&self, id: u64) -> PathBuf;

@@ -23,6 +23,7 @@ mod ledger;
 mod order;
 mod permission;
 mod prepare;
+mod pulumi;
 mod record;
 mod state;
 #[cfg(test)]
@@ -36,5 +37,6 @@ pub use ledger::{Claim, Ledger, NewDeployment, Ticket};
 pub use order::DeployOrder;
 pub use permission::may_deploy;
 pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, prepare};
+pub use pulumi::PulumiCalls;
 pub use record::{DeployOwner, Deployment, StateChange};
 pub use state::DeployState;

@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Artifact, Deployment};
+use super::{
+    Artifact, Deployment,
+    pulumi::{PulumiCalls, is_stack_name},
+};
 use crate::{
-    model::{Fault, Name},
+    model::{Fault, Kind, Name},
     workspace::{Deploy, DeployEnvironment, DeployWords, TaskText},
 };
 
@@ -25,6 +28,10 @@ pub struct DeployOrder<'w> {
     pub words: DeployWords,
     /// The stack.
     pub stack: String,
+    /// The stack as its program calls it.
+    pub program_stack: String,
+    /// All that is changed, if not everything is.
+    pub target: Option<String>,
     /// How long it may take once it has its turn.
     pub limit: Duration,
     /// The deployment that it brings an earlier version back from.
@@ -63,8 +70,20 @@ impl<'w> DeployOrder<'w> {
                 deploy.config.iter().map(plain).collect::<Result<_, Fault>>()?
             }
         };
+        let program_stack = deploy.plain(&deploy.stack, &words)?;
+        let stack = match &deploy.pulumi {
+            Some(_) if !is_stack_name(&program_stack) => {
+                let what = format!("a stack of Pulumi cannot be called `{program_stack}`");
+                return Err(Fault::new(Kind::Usage, what)
+                    .hint("write letters, digits, `-`, `_` and `.` in `deploy.stack`"));
+            }
+            Some(program) => format!("{}:{program_stack}", program.folder),
+            None => program_stack.clone(),
+        };
         Ok(Self {
-            stack: deploy.plain(&deploy.stack, &words)?,
+            stack,
+            program_stack,
+            target: None,
             name: name.clone(),
             environment,
             deploy,
@@ -89,15 +108,33 @@ impl<'w> DeployOrder<'w> {
     ) -> Result<Self, Fault> {
         let what = (earlier.version.as_str(), &earlier.artifact);
         let order = Self::new((name, deploy), environment, what, Some(&earlier.config))?;
-        Ok(Self { back_from: Some(from), ..order })
+        let target = deploy.pulumi.as_ref().and_then(|program| program.target.as_ref());
+        let target = target.map(|text| deploy.plain(text, &order.words)).transpose()?;
+        Ok(Self { back_from: Some(from), target, ..order })
     }
 
     /// Its commands.
     pub fn commands(&self) -> &'w [TaskText] {
         match self.back_from {
+            _ if self.deploy.pulumi.is_some() => &[],
             Some(_) if !self.deploy.undo.is_empty() => &self.deploy.undo,
             _ => &self.deploy.run,
         }
+    }
+
+    /// The commands of Pulumi, as far as they are known; the folder of the run is `work`.
+    pub fn pulumi_calls(&self, work: &str) -> Vec<Vec<String>> {
+        let Some(program) = &self.deploy.pulumi else { return Vec::new() };
+        let calls = PulumiCalls {
+            folder: &program.folder,
+            stack: &self.program_stack,
+            work,
+            config: self.words.config.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect(),
+            target: self.target.as_deref(),
+            refresh: false,
+            message: &self.label(),
+        };
+        calls.all()
     }
 
     /// A command of it as people read it: with the folder of the files by its name.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ArtifactFinder, DeployHistory, DeployOrder, Deployment, FoundArtifact, Hold,
-    artifact::releases_it,
+    artifact::releases_it, pulumi::missing_program,
 };
 use crate::{
     model::{Environment, Fault, Kind, Name},
+    process::is_program,
     workspace::{Deploy, DeployEnvironment, Workspace},
 };
 
@@ -100,6 +101,7 @@ pub async fn prepare<'w>(
     for name in ordered(&request.names, &request.workspace.deploys) {
         let Some(deploy) = request.workspace.deploys.get(&name) else { continue };
         look.secrets(&name, deploy);
+        look.program(&name, deploy);
         look.needs(&name, deploy);
         let found = match request.from {
             Some(from) => look.running(from, &name),
@@ -159,6 +161,18 @@ impl<'w> Preflight<'_, 'w> {
             let what = format!("the secret `{secret}` of {name} {why}");
             let help = format!("set `{secret}`; in CI, hand it to the step that deploys");
             self.against(what, Some(help));
+        }
+    }
+
+    fn program(&mut self, name: &Name, deploy: &Deploy) {
+        let Some(program) = &deploy.pulumi else { return };
+        let layout = &self.request.workspace.layout;
+        if let Some(why) = missing_program(&layout.root().join(&program.folder), &program.folder) {
+            self.against(format!("{name} cannot be deployed by Pulumi: {why}"), None);
+        }
+        if !is_program(self.request.variables, "pulumi", &[layout.bin()]) {
+            let help = "install Pulumi, or pin it in versions.yml".to_owned();
+            self.against("`pulumi` is not on PATH".into(), Some(help));
         }
     }
 

@@ -42,6 +42,9 @@ pub struct Deployment {
     pub run: String,
     /// Which process runs it.
     pub owner: DeployOwner,
+    /// The processes of its commands that leave locks behind if they are killed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<ProcessId>,
     /// Its states, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<StateChange>,

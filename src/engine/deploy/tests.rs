@@ -20,6 +20,7 @@ fn deployment(version: &str) -> Deployment {
         forced: false,
         run: "a test".into(),
         owner: DeployOwner::this(),
+        commands: Vec::new(),
         changes: Vec::new(),
     }
 }

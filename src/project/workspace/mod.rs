@@ -47,7 +47,7 @@ use std::{
     time::Duration,
 };
 
-pub use deploy::{Deploy, DeployEnvironment, DeployWords, HealthGate, HealthProbe};
+pub use deploy::{Deploy, DeployEnvironment, DeployWords, HealthGate, HealthProbe, PulumiProgram};
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
 pub use feed::{Index, TagFormat, VersionSource};

@@ -27,6 +27,8 @@ use crate::model::Name;
 pub struct Deploy {
     /// `run:`.
     pub run: Vec<TaskText>,
+    /// `pulumi:`, instead of commands.
+    pub pulumi: Option<PulumiProgram>,
     /// `undo:`; `run` if empty.
     pub undo: Vec<TaskText>,
     /// `stack:`, which names the lock.
@@ -59,6 +61,15 @@ pub struct Deploy {
     /// The spec, relative to the workspace, and what it says.
     file: PathBuf,
     source: Arc<str>,
+}
+
+/// A program of Pulumi.
+#[derive(Clone, Debug)]
+pub struct PulumiProgram {
+    /// Its folder, relative to the workspace.
+    pub folder: String,
+    /// `target:`.
+    pub target: Option<TaskText>,
 }
 
 /// What must hold for some time after a deployment.
@@ -104,6 +115,7 @@ impl Deploy {
             self.run.iter().chain(&self.undo).chain(&self.smoke).collect();
         all.push(&self.stack);
         all.extend(self.config.iter().map(|(_, value)| value));
+        all.extend(self.pulumi.as_ref().and_then(|program| program.target.as_ref()));
         all.extend(self.health.as_ref().map(|health| health.probe.text()));
         all
     }

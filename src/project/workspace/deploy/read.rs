@@ -14,7 +14,7 @@ use super::{
         task::TaskText,
         template::{TemplateScope, mentions, words_of},
     },
-    Deploy, HealthGate, HealthProbe,
+    Deploy, HealthGate, HealthProbe, PulumiProgram,
     words::{self, DeployWords},
 };
 use crate::{
@@ -81,9 +81,14 @@ fn read(
         Some(line) => vec![TaskText(line.clone())],
         None => many("run"),
     };
-    if run.is_empty() {
+    let pulumi = scalar(node, "pulumi").map(|folder| PulumiProgram {
+        folder: folder.text.trim_end_matches('/').to_owned(),
+        target: scalar(node, "target").map(TaskText),
+    });
+    if run.is_empty() && pulumi.is_none() {
         return None;
     }
+    let stack = scalar(node, "stack").map(TaskText);
     let stop = node.get("stop");
     let timeout = span(node, "timeout", found);
     let grace = stop.and_then(|stop| span(stop, "grace", found)).unwrap_or(GRACE);
@@ -93,7 +98,8 @@ fn read(
     Some(Deploy {
         run,
         undo: many("undo"),
-        stack: scalar(node, "stack").map_or_else(usual_stack, TaskText),
+        stack: stack.unwrap_or_else(|| usual_stack(pulumi.is_some())),
+        pulumi,
         config: config.map(|(name, value)| (name.value, TaskText(value))).collect(),
         secrets: scalars(node, "secrets").into_iter().map(|name| name.text).collect(),
         needs: needs.iter().filter_map(|need| Name::new(&need.text).ok()).collect(),
@@ -113,8 +119,10 @@ fn read(
 }
 
 /// The stack of a spec that names none.
-fn usual_stack() -> TaskText {
-    TaskText::unplaced("{{ name }}-{{ environment }}")
+fn usual_stack(is_program: bool) -> TaskText {
+    // A program of its own has stacks of its own.
+    let text = if is_program { "{{ environment }}" } else { "{{ name }}-{{ environment }}" };
+    TaskText::unplaced(text)
 }
 
 fn health(node: &Node, found: &mut Findings) -> Option<HealthGate> {

@@ -1,0 +1,121 @@
+//! `pulumi:`: a deployment by the program of that name, whose settings never touch the checkout.
+//!
+//! ```text
+//! a folder of the run   Pulumi.yaml, as in the checkout       names the project
+//!                       Pulumi.STACK.yaml, if there is one    the settings; those of `config` are added
+//!                       events                                what the update does, as it does it
+//! ```
+//!
+//! A stack that somebody else updates is waited for. Its lock is taken away only if a command of an
+//! earlier deployment of this ledger left it, and is gone.
+
+mod progress;
+mod run;
+mod state;
+
+use std::path::Path;
+
+pub use progress::PulumiProgress;
+pub use state::{PulumiTrouble, pending_operations, salt};
+
+/// The words of the commands.
+pub struct PulumiCalls<'a> {
+    /// The folder of the program.
+    pub folder: &'a str,
+    /// The stack.
+    pub stack: &'a str,
+    /// The folder of the run.
+    pub work: &'a str,
+    /// The settings.
+    pub config: Vec<(&'a str, &'a str)>,
+    /// All that is changed, if not everything is.
+    pub target: Option<&'a str>,
+    /// Whether the state is compared with what is there before.
+    pub refresh: bool,
+    /// What the history of the stack calls it.
+    pub message: &'a str,
+}
+
+impl PulumiCalls<'_> {
+    /// All commands of a deployment, in their order.
+    pub fn all(&self) -> Vec<Vec<String>> {
+        [Some(self.select()), self.settings(), Some(self.up())].into_iter().flatten().collect()
+    }
+
+    /// Makes the stack, if it is missing.
+    pub fn select(&self) -> Vec<String> {
+        words(&["pulumi", "stack", "select", self.stack, "--create", "-C", self.work], &[])
+    }
+
+    /// Adds the settings to those of the run.
+    pub fn settings(&self) -> Option<Vec<String>> {
+        let pairs: Vec<String> =
+            self.config.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut more: Vec<&str> = Vec::new();
+        for pair in &pairs {
+            more.extend(["--plaintext", pair]);
+        }
+        let first = ["pulumi", "config", "set-all", "--stack", self.stack, "-C", self.work];
+        (!pairs.is_empty()).then(|| words(&first, &more))
+    }
+
+    /// Updates the stack.
+    pub fn up(&self) -> Vec<String> {
+        let (config, events) = (self.config_file(), format!("{}/events", self.work));
+        let mut more = vec![
+            "--yes",
+            "--color",
+            "never",
+            "--suppress-progress",
+            "-m",
+            self.message,
+            "--config-file",
+            &config,
+            "--event-log",
+            &events,
+        ];
+        if let Some(target) = self.target {
+            more.extend(["--target", target]);
+        }
+        if self.refresh {
+            more.push("--refresh");
+        }
+        words(&["pulumi", "up", "--stack", self.stack, "-C", self.folder], &more)
+    }
+
+    /// Shows the state of the stack.
+    pub fn export(&self) -> Vec<String> {
+        words(&["pulumi", "stack", "export", "--stack", self.stack, "-C", self.folder], &[])
+    }
+
+    /// Takes the lock of the stack away.
+    pub fn unlock(&self) -> Vec<String> {
+        words(&["pulumi", "cancel", self.stack, "--yes", "-C", self.folder], &[])
+    }
+
+    /// The file with the settings of the run.
+    pub fn config_file(&self) -> String {
+        let name = self.stack.rsplit('/').next().unwrap_or(self.stack);
+        format!("{}/Pulumi.{name}.yaml", self.work)
+    }
+}
+
+fn words(first: &[&str], more: &[&str]) -> Vec<String> {
+    let all = first.iter().chain(&["--non-interactive"]).chain(more);
+    all.map(|word| (*word).to_owned()).collect()
+}
+
+/// Why `folder` holds no program for Pulumi, if it does not.
+pub fn missing_program(folder: &Path, written: &str) -> Option<String> {
+    let is_there = folder.join("Pulumi.yaml").is_file();
+    (!is_there).then(|| format!("{written} has no Pulumi.yaml"))
+}
+
+/// Whether a stack can be called `name`: as Pulumi has it, `ORGANIZATION/PROJECT/STACK` or less.
+pub fn is_stack_name(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_sign = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        (1..=100).contains(&part.len()) && part.chars().all(is_sign) && !part.starts_with('-')
+    };
+    name.split('/').count() <= 3 && name.split('/').all(is_part)
+}
