@@ -360,8 +360,17 @@ fn where_its_commit_is_known_workflows_use_the_setup_action() {
     });
     let folder = String::new();
     let default_branch = "main".into();
-    let workflow =
-        Workflow { default_branch, install, folder, claims: true, has_pages: true, attests: false };
+    let hosts = vec!["ghcr.io".to_owned(), "r.example.org".to_owned()];
+    let registries = forge::ci::WorkflowRegistries { hosts, follow_tags: true };
+    let workflow = Workflow {
+        default_branch,
+        install,
+        folder,
+        claims: true,
+        has_pages: true,
+        attests: false,
+        registries,
+    };
     let sandbox = Sandbox::new().file("forge.yml", &workflow.render());
     assert_passes_review(&sandbox.path("forge.yml"));
     let text = sandbox.read("forge.yml");

@@ -13,7 +13,7 @@ use std::{
 use crate::support::{Sandbox, git, is_here, wait_until};
 
 /// Debian's registry, which lives as long as the value.
-struct Registry {
+pub struct Registry {
     folder: tempfile::TempDir,
     port: u16,
     server: Child,
@@ -21,7 +21,7 @@ struct Registry {
 
 impl Registry {
     /// A new one, if the program is here.
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         if !is_here("docker-registry") {
             return None;
         }
@@ -48,12 +48,12 @@ impl Registry {
         Some(Self { folder, port, server })
     }
 
-    fn host(&self) -> String {
+    pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
     /// The requests so far, as `METHOD PATH`.
-    fn requests(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
         let request = |line: &str| Some(line.split('"').nth(1)?.rsplit_once(' ')?.0.to_owned());
         log.lines().filter_map(request).collect()
@@ -145,6 +145,39 @@ fn the_same_workspace_elsewhere_makes_images_with_the_same_digests() {
         assert_eq!(platforms, ["amd64", "arm64"]);
         assert_eq!(index["annotations"]["org.opencontainers.image.title"], "api");
     }
+}
+
+#[test]
+fn a_new_tag_on_the_same_commit_is_a_new_version_and_without_one_nothing_is_released() {
+    let Some(registry) = Registry::start().filter(|_| is_here("git")) else { return };
+    let sandbox = shop(&registry.host(), &["api"]);
+    let version = || {
+        let run = sandbox.forge("ensure api --json").succeeds().json();
+        run["artifacts"][0]["version"].as_str().unwrap().to_owned()
+    };
+    tagged(&sandbox, "v0.1.0");
+    assert_eq!([version(), version()], ["v0.1.0", "v0.1.0"]);
+    git(&sandbox.root(), &["tag", "v0.2.0"]);
+    assert_eq!(
+        [version(), version()],
+        ["v0.2.0", "v0.2.0"],
+        "no shortcut answers for the last tag"
+    );
+    git(&sandbox.root(), &["tag", "--delete", "v0.2.0"]);
+    assert_eq!(version(), "v0.1.0");
+
+    // A commit after the tag, and a file that no commit has: versions of development.
+    git(&sandbox.root(), &["commit", "--quiet", "--allow-empty", "--message", "later"]);
+    assert!(version().contains("unreleased"), "{}", version());
+    git(&sandbox.root(), &["tag", "v0.3.0"]);
+    sandbox.write("services/api/run.sh", "#!/bin/sh\necho other\n");
+    assert!(version().contains("unreleased"), "{}", version());
+    sandbox.forge("release:image").exits(2).says("none is checked out as it is");
+    let run = sandbox.forge("release:all").succeeds();
+    run.says("the image of api has no version to be released as");
+    let sent: Vec<_> =
+        registry.requests().into_iter().filter(|it| !it.starts_with("GET /v2/ ")).collect();
+    assert!(sent.is_empty(), "{sent:?}");
 }
 
 #[test]

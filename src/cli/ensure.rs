@@ -9,7 +9,7 @@ use std::{
 use crate::{
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
     probe::{Snapshot, SnapshotInput, SnapshotPlace},
-    report::{Closing, Show, Style, render_json, render_summary},
+    report::{Closing, Show, Style, render_images, render_json, render_summary},
     ui,
     workspace::Workspace,
 };
@@ -51,7 +51,8 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError
     let _ = keep_schemas(&layout);
     let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
-    if let Some(question) = question.filter(|_| outcome.is_noop) {
+    let is_lasting = outcome.is_noop && !session.follows_checkout(workspaces.any());
+    if let Some(question) = question.filter(|_| is_lasting) {
         keep_snapshot(session, workspaces.any(), &outcome, &question, started);
     }
     let code = close(session, &layout, &outcome.report)?;
@@ -83,7 +84,9 @@ fn question(session: &Session, words: &[String]) -> Option<String> {
     let class = session.classes().own.as_str();
     let lock = if flags.locked { "locked" } else { "free" };
     let (platform, words) = (session.platform(), words.join(" "));
-    is_simple.then(|| format!("ensure {platform} {publish} {lock} {class} {words}"))
+    // It is the version of what follows it.
+    let tag = session.surroundings().tag().unwrap_or_default();
+    is_simple.then(|| format!("ensure {platform} {publish} {lock} {class} {tag} {words}"))
 }
 
 /// Where the snapshot is kept.
@@ -159,7 +162,19 @@ pub(super) fn closing(
         _ => Show::Changed,
     };
     let closing = Closing { done, show, layout, tail: &ui::log_tail };
-    render_summary(report, &closing, style)
+    let has_artifacts = !report.artifacts.is_empty() || report.images.is_empty();
+    let artifacts = RunReport { images: Vec::new(), ..report.clone() };
+    let text = match has_artifacts {
+        true => render_summary(&artifacts, &closing, style),
+        false => String::new(),
+    };
+    let is_silent = report.images.is_empty() || session.flags.quiet && report.is_good();
+    let images = match is_silent {
+        true => String::new(),
+        false => render_images(&report.images, session.flags.verbose, report.seconds, style),
+    };
+    let between = if text.is_empty() || images.is_empty() { "" } else { "\n" };
+    text + between + &images
 }
 
 /// Prints the closing of a run and gives its exit code.

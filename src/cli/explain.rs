@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     CliError, explain_json,
+    images::{self, Seen},
     publish::Publish,
     run::{RunRequest, probe_only},
     session::{Session, select},
@@ -37,13 +38,17 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let (probed, _) = probe_only(session, &request)?;
+    let with_images = images::with_images(workspaces.any(), &names);
+    let images = images::seen(session, &with_images)?;
     if session.flags.json {
         let rows = workspaces.artifacts(&names).map(|id| {
             let subsystem = workspaces.subsystem(&id);
             explain_json::artifact(workspaces.layout(), &id, subsystem, &probed.findings[&id])
         });
         let rows: Vec<_> = rows.collect();
-        let text = format!("{:#}\n", serde_json::json!({ "schema": 1, "artifacts": rows }));
+        let mut document = serde_json::json!({ "schema": 1, "artifacts": rows });
+        images::add_to(&mut document, &images);
+        let text = format!("{document:#}\n");
         session.say(&session.host.secrets().mask(&shown_url(&text)))?;
         return Ok(0);
     }
@@ -55,6 +60,13 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
             Ok(finding) => page.finding(workspaces.layout(), finding),
             Err(fault) => page.line("cannot be obtained", &fault.to_string()),
         }
+    }
+    for name in &with_images {
+        let subsystem = &workspaces.any().subsystems[name];
+        if !subsystem.has_binaries() {
+            page.spec(subsystem);
+        }
+        page.image(subsystem, images.iter().find(|seen| seen.name == *name));
     }
     session.say(&session.host.secrets().mask(&shown_url(&page.text)))?;
     Ok(0)
@@ -222,6 +234,35 @@ impl Explanation {
         }
         let would_be = would_be(finding);
         self.heading(&format!("\nwith `forge ensure` it would be {would_be}: {}", finding.reason));
+    }
+
+    /// The image, and what is at its tag, if a registry was asked.
+    fn image(&mut self, subsystem: &Subsystem, seen: Option<&Seen>) {
+        let Some(image) = &subsystem.image else { return };
+        self.heading("\nthe image");
+        self.line("repository", &image.repo.to_string());
+        let base = image.base.as_ref().map_or_else(|| "scratch".to_owned(), ToString::to_string);
+        match &image.dockerfile {
+            Some(dockerfile) => self.line("dockerfile", &dockerfile.path.display().to_string()),
+            None => self.line("base", &base),
+        }
+        let platforms: Vec<_> = image.platforms.iter().map(ToString::to_string).collect();
+        self.line("platforms", &platforms.join(", "));
+        if !image.with.is_empty() {
+            self.line("with", &list(&image.with));
+        }
+        if !subsystem.releases_binaries() && subsystem.has_binaries() {
+            self.line("binaries", "released in the image alone");
+        }
+        let Some(seen) = seen else {
+            return self.line("its tag", "not asked: --offline");
+        };
+        if let Some(spec) = &seen.spec {
+            self.line("fingerprint", &spec.print.fingerprint.to_string());
+        }
+        let [reference, would_be, why] = seen.row();
+        self.line(seen.hit(), &seen.pinned().unwrap_or(reference));
+        self.heading(&format!("\nwith `forge release:image` it would be {would_be}: {why}"));
     }
 
     /// Which fields of the fingerprint differ from what is installed.

@@ -20,12 +20,50 @@ pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, CliErr
     Ok(0)
 }
 
-/// Every arrow: who, whom, and whether only building needs it.
-fn arrows(workspace: &Workspace) -> impl Iterator<Item = (&Subsystem, &str, bool)> {
+/// What an arrow means.
+#[derive(Clone, Copy)]
+enum ArrowKind {
+    Needs,
+    /// Only building needs it.
+    BuildNeeds,
+    /// Its binaries go into the image.
+    ImageWith,
+}
+
+impl ArrowKind {
+    fn mermaid(self) -> &'static str {
+        match self {
+            Self::Needs => "-->",
+            Self::BuildNeeds => "-. build .->",
+            Self::ImageWith => "-. image .->",
+        }
+    }
+
+    fn dot(self) -> &'static str {
+        match self {
+            Self::Needs => "",
+            Self::BuildNeeds => " [style=dashed, label=build]",
+            Self::ImageWith => " [style=dashed, label=image]",
+        }
+    }
+
+    fn json(self) -> &'static str {
+        match self {
+            Self::Needs => "needs",
+            Self::BuildNeeds => "build needs",
+            Self::ImageWith => "image with",
+        }
+    }
+}
+
+/// Every arrow: who, whom, and what it means.
+fn arrows(workspace: &Workspace) -> impl Iterator<Item = (&Subsystem, &str, ArrowKind)> {
     workspace.subsystems.values().flat_map(|subsystem| {
-        let needs = subsystem.needs.iter().map(move |need| (subsystem, need.as_str(), false));
-        let build = subsystem.build_needs.iter().map(move |need| (subsystem, need.as_str(), true));
-        needs.chain(build)
+        let with = subsystem.image.iter().flat_map(|image| &image.with);
+        let needs = subsystem.needs.iter().map(|need| (need, ArrowKind::Needs));
+        let build = subsystem.build_needs.iter().map(|need| (need, ArrowKind::BuildNeeds));
+        let with = with.map(|need| (need, ArrowKind::ImageWith));
+        needs.chain(build).chain(with).map(move |(need, kind)| (subsystem, need.as_str(), kind))
     })
 }
 
@@ -33,12 +71,10 @@ fn json(workspace: &Workspace) -> serde_json::Value {
     let node = |subsystem: &Subsystem| {
         serde_json::json!({
             "name": subsystem.name.as_str(), "version": subsystem.version.to_string(),
+            "image": subsystem.image.as_ref().map(|image| image.repo.to_string()),
         })
     };
-    let arrow = |(subsystem, need, is_build): (&Subsystem, &str, bool)| {
-        let kind = if is_build { "build needs" } else { "needs" };
-        serde_json::json!({ "from": subsystem.name.as_str(), "to": need, "kind": kind })
-    };
+    let arrow = |(subsystem, need, kind): (&Subsystem, &str, ArrowKind)| serde_json::json!({ "from": subsystem.name.as_str(), "to": need, "kind": kind.json() });
     serde_json::json!({
         "schema": 1,
         "subsystems": workspace.subsystems.values().map(node).collect::<Vec<_>>(),
@@ -52,8 +88,8 @@ fn mermaid(workspace: &Workspace) -> String {
         let name = subsystem.name.as_str();
         let _ = writeln!(text, "  {}[\"{name} {}\"]", identifier(name), subsystem.version);
     }
-    for (subsystem, need, build) in arrows(workspace) {
-        let arrow = if build { "-. build .->" } else { "-->" };
+    for (subsystem, need, kind) in arrows(workspace) {
+        let arrow = kind.mermaid();
         let _ = writeln!(
             text,
             "  {} {arrow} {}",
@@ -81,8 +117,8 @@ fn dot(workspace: &Workspace) -> String {
         let name = subsystem.name.as_str();
         let _ = writeln!(text, "  \"{name}\" [label=\"{name}\\n{}\"];", subsystem.version);
     }
-    for (subsystem, need, build) in arrows(workspace) {
-        let style = if build { " [style=dashed, label=build]" } else { "" };
+    for (subsystem, need, kind) in arrows(workspace) {
+        let style = kind.dot();
         let _ = writeln!(text, "  \"{}\" -> \"{need}\"{style};", subsystem.name);
     }
     text.push_str("}\n");

@@ -29,19 +29,24 @@ pub(super) fn list(session: &Session, all: bool) -> Result<u8, CliError> {
 
 fn text(workspace: &Workspace, tasks: &[&Task], session: &Session) -> String {
     let style = session.stdout_style();
-    let mut table = Table::new([
-        ("subsystem", Align::Left),
-        ("version", Align::Left),
-        ("binaries", Align::Left),
-        ("description", Align::Left),
-    ]);
+    let has_images = workspace.subsystems.values().any(|subsystem| subsystem.image.is_some());
+    let mut columns =
+        vec![("subsystem", Align::Left), ("version", Align::Left), ("binaries", Align::Left)];
+    columns.extend(has_images.then_some(("image", Align::Left)));
+    columns.push(("description", Align::Left));
+    let mut table = Table::new(columns);
     for subsystem in workspace.subsystems.values() {
-        table.row([
+        let image = subsystem.image.as_ref().map(|image| image.repo.to_string());
+        let binaries =
+            if subsystem.has_binaries() { subsystem.binaries.join(", ") } else { "-".into() };
+        let mut row = vec![
             Cell::new(Role::Name, subsystem.name.as_str()),
             Cell::new(Role::Plain, subsystem.version.as_str()),
-            Cell::new(Role::Plain, subsystem.binaries.join(", ")),
-            Cell::new(Role::Dim, subsystem.desc.as_deref().unwrap_or_default()),
-        ]);
+            Cell::new(Role::Plain, binaries),
+        ];
+        row.extend(has_images.then(|| Cell::new(Role::Plain, image.unwrap_or_default())));
+        row.push(Cell::new(Role::Dim, subsystem.desc.as_deref().unwrap_or_default()));
+        table.row(row);
     }
     let has_subsystems = !table.is_empty();
     let mut text = if has_subsystems { table.render(style) } else { String::new() };
@@ -151,6 +156,7 @@ fn json(workspace: &Workspace, tasks: &[&Task]) -> String {
                 "name": subsystem.name.as_str(),
                 "version": subsystem.version.as_str(),
                 "binaries": subsystem.binaries,
+                "image": subsystem.image.as_ref().map(|image| image.repo.to_string()),
                 "desc": subsystem.desc,
                 "needs": subsystem.needs.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
                 "build_needs": subsystem.build_needs.iter().map(|n| n.as_str()).collect::<Vec<_>>(),

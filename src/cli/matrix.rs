@@ -5,16 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     ci::{
         self,
-        matrix::{Fleet, Job, MOST_JOBS, Matrix, RunnerHost},
+        matrix::{Fleet, ImageLoad, Job, MOST_JOBS, Matrix, RunnerHost},
     },
-    model::ArtifactId,
+    model::{ArtifactId, Name},
     report::render_warning,
     workspace::Workspaces,
 };
 
 use super::{
-    CliError, actions::Actions, affected, choice::MatrixFormat, durations::durations,
-    misses::MissSearch, session::Session, versions,
+    CliError,
+    actions::Actions,
+    affected,
+    choice::MatrixFormat,
+    durations::durations,
+    images::{self, Seen},
+    misses::MissSearch,
+    session::Session,
+    versions,
 };
 
 /// How many jobs there are if nobody says: as many as GitHub runs at once for anybody.
@@ -75,7 +82,9 @@ fn deal(
         jobs: usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS)).min(MOST_JOBS),
         folder: folder.as_deref(),
     };
-    let wanted: BTreeSet<ArtifactId> = workspaces.artifacts(&names).collect();
+    let wanted: BTreeSet<ArtifactId> =
+        workspaces.artifacts(&workspaces.with_released_binaries(&names)).collect();
+    let images = image_loads(session, wish, &workspaces, &names)?;
     let stores = session.stores(workspaces.any())?;
     session.host.runtime()?.wait_for(async {
         let wanted = match wish.misses {
@@ -84,8 +93,55 @@ fn deal(
         };
         let store = stores.all.first().filter(|_| !session.flags.offline);
         let seconds = recorded(session, &workspaces, store.map(|store| &**store), &wanted).await;
-        Ok(fleet.deal(&workspaces, &wanted, &seconds))
+        Ok(fleet.deal(&workspaces, &wanted, &images, &seconds))
     })
+}
+
+/// The images that jobs have to make: with `--misses` those that no registry has. Those that have no
+/// version here are made to see that they can be: the changed ones, since a registry cannot tell.
+fn image_loads(
+    session: &Session,
+    wish: &MatrixRequest<'_>,
+    workspaces: &Workspaces,
+    names: &BTreeSet<Name>,
+) -> Result<Vec<ImageLoad>, CliError> {
+    let mut wanted = images::with_images(workspaces.any(), names);
+    if session.flags.platform.is_some() || wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    if wish.misses {
+        let seen = images::stand(session, &wanted)?;
+        if let Some(fault) = seen.iter().filter(|it| it.is_versioned).find_map(Seen::fault) {
+            return Err(fault.clone().within("cannot tell which images are released").into());
+        }
+        let is_open = |seen: &&Seen| seen.is_versioned && !seen.is_hit();
+        let mut due: BTreeSet<Name> =
+            seen.iter().filter(is_open).map(|seen| seen.name.clone()).collect();
+        let unversioned = seen.iter().filter(|seen| !seen.is_versioned);
+        let unversioned: Vec<String> = unversioned.map(|seen| seen.name.to_string()).collect();
+        if !unversioned.is_empty() && wish.affected {
+            due.extend(unversioned.iter().filter_map(|name| Name::new(name).ok()));
+        } else if !unversioned.is_empty() {
+            let affected = affected::words(session, |_, said| said.to_vec(), &unversioned, None)?;
+            due.extend(affected.iter().filter_map(|name| Name::new(name).ok()));
+        }
+        wanted = due;
+    }
+    Ok(wanted.iter().map(|name| image_load(workspaces, name)).collect())
+}
+
+fn image_load(workspaces: &Workspaces, name: &Name) -> ImageLoad {
+    let image = workspaces.any().subsystems[name].image.as_ref();
+    let platforms = image.map(|image| image.platforms.clone()).unwrap_or_default();
+    let parts = images::needed(workspaces, name).into_iter().flat_map(|name| {
+        let known = platforms.iter().filter(|platform| workspaces.knows(**platform));
+        known.map(move |platform| ArtifactId { name: name.clone(), platform: *platform })
+    });
+    ImageLoad {
+        name: name.clone(),
+        parts: parts.collect(),
+        platforms: platforms.into_iter().collect(),
+    }
 }
 
 /// How long each took; who cannot be asked is no reason to stop.
@@ -125,6 +181,7 @@ fn json(matrix: &Matrix) -> String {
             "runner": job.runner.labels,
             "seconds": job.seconds,
             "artifacts": artifacts.collect::<Vec<_>>(),
+            "images": job.images.keys().map(Name::as_str).collect::<Vec<_>>(),
             "command": job.command,
         })
     };

@@ -305,7 +305,9 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::CiPages { names } => stage(Stage::Pages, &names),
         Verb::CiDeploy { names } => stage(Stage::Deploy, &names),
-        Verb::CiClose { results } => ci::close(session, &results),
+        Verb::CiClose { results, timeout, partial } => {
+            ci::close(session, &results, &ci::CloseOptions { timeout, partial })
+        }
         Verb::CiInit { from, forge, matrix, release, attest, host } => {
             let (forge, source) = (forge.as_deref(), from.as_deref());
             let release = release.as_deref();

@@ -5,7 +5,7 @@ use crate::{
     model::{Fault, Kind, Layout, nearest},
     probe::trusted_repositories,
     process::CommandRunner,
-    release::{Components, Links, Notes, latest, previous},
+    release::{Components, ImageNotes, Links, Notes, latest, previous},
     workspace::Workspace,
 };
 
@@ -141,6 +141,7 @@ pub(super) async fn notes_of(
         commits: history.commits(since_ref.as_deref(), &until).await?,
         before,
         now: components(history, &until).await?,
+        images: ImageNotes::default(),
     })
 }
 

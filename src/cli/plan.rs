@@ -1,6 +1,9 @@
 //! `forge plan`: what `ensure` would do, only told. Writes nothing and runs nothing.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     execute::OwnVersion,
@@ -13,6 +16,7 @@ use crate::{
 use super::{
     CliError,
     durations::recorded_seconds,
+    images::{self, Seen},
     publish::Publish,
     run::{RunRequest, probe_only},
     session::{Session, Stores},
@@ -23,11 +27,18 @@ use super::{
 pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let (workspaces, names) = versions::workspaces(session, words)?;
     let workspaces = Arc::new(workspaces);
-    plan_of(session, &RunRequest { workspaces, names: &names, publish: Publish::AsUsual })
+    let images = images::with_images(workspaces.any(), &names);
+    let request = RunRequest { workspaces, names: &names, publish: Publish::AsUsual };
+    plan_of(session, &request, &images)
 }
 
-/// Shows what a run would do.
-pub(super) fn plan_of(session: &Session, request: &RunRequest<'_>) -> Result<u8, CliError> {
+/// Shows what a run would do, and how the images of `images` stand.
+pub(super) fn plan_of(
+    session: &Session,
+    request: &RunRequest<'_>,
+    images: &BTreeSet<Name>,
+) -> Result<u8, CliError> {
+    let images = images::seen(session, images)?;
     let (probed, stores) = probe_only(session, request)?;
     let seconds = recorded_seconds(&request.workspaces, probed.builds());
     let mut plan = compile(&request.workspaces, probed, &seconds);
@@ -41,13 +52,23 @@ pub(super) fn plan_of(session: &Session, request: &RunRequest<'_>) -> Result<u8,
         session.console().err(&render_warning(None, warning, session.stderr_style()));
     }
     if session.flags.json {
-        session.say(&plan_json(&plan, &refused))?;
+        session.say(&plan_json(&plan, &refused, &images))?;
     } else {
-        session.say(&plan_text(&plan, &stores, session))?;
+        let text = plan_text(&plan, &stores, session);
+        let is_empty = text.is_empty() || plan.findings.is_empty() && plan.settled.is_empty();
+        session.say(&match (images.is_empty(), is_empty) {
+            (true, _) => text,
+            (false, true) => images::table(&images).render(session.stdout_style()),
+            (false, false) => {
+                format!("{text}\n{}", images::table(&images).render(session.stdout_style()))
+            }
+        })?;
     }
     let mut failed = plan.settled.iter().filter_map(|report| report.fault.as_ref());
     // Who asks for a release gets an error instead of it.
-    let asked = refused.first().map(|(_, why)| why).filter(|_| request.publish.is_asked());
+    let asked = refused.first().map(|(_, why)| why);
+    let of_image = images.iter().filter(|seen| seen.is_versioned).find_map(Seen::fault);
+    let asked = asked.or(of_image).filter(|_| request.publish.is_asked());
     Ok(failed.next().or(asked).map_or(0, |fault| fault.kind.exit_code()))
 }
 
@@ -140,7 +161,7 @@ fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
     text
 }
 
-fn plan_json(plan: &Plan, refused: &[(Name, Fault)]) -> String {
+fn plan_json(plan: &Plan, refused: &[(Name, Fault)], images: &[Seen]) -> String {
     let action = |action: &Action| {
         let finding = &plan.findings[action.finding];
         serde_json::json!({
@@ -166,11 +187,12 @@ fn plan_json(plan: &Plan, refused: &[(Name, Fault)]) -> String {
         let why = std::iter::once(&why.what).chain(&why.why).map(String::as_str);
         serde_json::json!({"name": name.as_str(), "why": why.collect::<Vec<_>>().join(": ")})
     };
-    let document = serde_json::json!({
+    let mut document = serde_json::json!({
         "schema": 1,
         "actions": plan.actions.iter().map(action).collect::<Vec<_>>(),
         "settled": plan.settled.iter().map(settled).collect::<Vec<_>>(),
         "unpublished": refused.iter().map(unpublished).collect::<Vec<_>>(),
     });
+    images::add_to(&mut document, images);
     format!("{document:#}\n")
 }

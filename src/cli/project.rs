@@ -1,14 +1,14 @@
 //! `forge release:bundle`: a release of the project, made of the bundles of the tag that is
-//! checked out.
+//! checked out, with notes that name its images.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     cache::{InstallPlace, SealKey, Staging, stage},
     git::{History, resolve},
-    model::{ArtifactId, Fault, Kind, Name, Platform},
+    model::{ArtifactId, Fault, Kind, Layout, Name, Platform},
     process::CommandRunner,
-    release::{Notes, bundle_name, is_latest, is_project_tag},
+    release::{ImageNotes, Notes, bundle_name, is_latest, is_project_tag},
     report::{human_size, render_fault},
     store::{Published, Store, StoreRelease, Upload},
     workspace::Workspaces,
@@ -17,6 +17,7 @@ use crate::{
 use super::{
     CliError,
     bundle::{Bundle, changes, pack_all},
+    images::ImageBoard,
     notes::{history, known, links, notes_of},
     session::{Session, select},
 };
@@ -26,6 +27,8 @@ struct Prepared {
     store: Arc<dyn Store>,
     release: StoreRelease,
     bundles: Vec<Bundle>,
+    /// Whether its page names images.
+    has_images: bool,
     /// Holds the bundles.
     _staging: Staging,
 }
@@ -40,20 +43,73 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, CliError> {
         return Ok(0);
     }
     let mut prepared = checked.pack(session)?;
-    let Prepared { store, release, bundles, .. } = &mut prepared;
+    let Prepared { store, release, bundles, has_images, .. } = &mut prepared;
     let results = publish_all(session, store, release, bundles)?;
+    let page = page(session, store, release, *has_images && exit_code(&results) == 0)?;
+    if !session.flags.json {
+        session.say(&page)?;
+    }
     close(session, store, release, &results)
 }
 
 /// As [`release`], for the pipeline: what there is to tell, and the exit code.
 pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8), CliError> {
     let mut prepared = check(session, tag)?.pack(session)?;
-    let Prepared { store, release, bundles, .. } = &mut prepared;
+    let Prepared { store, release, bundles, has_images, .. } = &mut prepared;
     let results = publish_all(session, store, release, bundles)?;
+    let page = page(session, store, release, *has_images && exit_code(&results) == 0)?;
     let faults = results.iter().filter_map(|(_, result)| result.as_ref().err());
     let faults: String = faults.map(|fault| render_fault(fault, session.stderr_style())).collect();
-    let text = faults + &told(store, release, &results, &waits_for(&results));
+    let text = faults + &told(store, release, &results, &waits_for(&results)) + &page;
     Ok((text, exit_code(&results)))
+}
+
+/// Tells on the page of the release `tag` what it has so far, and what of it is `missing`: as a
+/// pre-release, which the run that completes it corrects. What there is to tell.
+pub(super) fn announce_partial(
+    session: &Session,
+    tag: &str,
+    board: &ImageBoard<'_>,
+    missing: Vec<(String, String)>,
+) -> Result<String, CliError> {
+    let mut checked = check_tag(session, tag)?;
+    checked.notes.images = image_notes(board);
+    checked.notes.images.missing.extend(missing);
+    let store = checked.store.clone();
+    let release = StoreRelease { is_partial: true, ..checked.release() };
+    match session.host.runtime()?.wait_for(store.announce(&release))? {
+        true => {
+            Ok(format!("{tag} in {} is a pre-release that says what is missing\n", store.url()))
+        }
+        false => Ok(format!(
+            "{} has no page for {tag}, which would say:\n\n{}",
+            store.url(),
+            release.notes
+        )),
+    }
+}
+
+/// The images of `board` as notes tell them.
+fn image_notes(board: &ImageBoard<'_>) -> ImageNotes {
+    let there = board.versioned().filter_map(|seen| Some((seen.name.to_string(), seen.pinned()?)));
+    let missing = board.missing().map(|seen| (seen.name.to_string(), seen.row()[2].clone()));
+    ImageNotes { images: there.collect(), missing: missing.collect() }
+}
+
+/// Brings the page of `release` up to date where it has more than files: what there is to tell.
+fn page(
+    session: &Session,
+    store: &Arc<dyn Store>,
+    release: &StoreRelease,
+    has_images: bool,
+) -> Result<String, CliError> {
+    if !has_images {
+        return Ok(String::new());
+    }
+    Ok(match session.host.runtime()?.wait_for(store.announce(release))? {
+        true => format!("{} in {} names every image\n", release.tag, store.url()),
+        false => release.notes.clone(),
+    })
 }
 
 /// Publishes all bundles. Whether the release is the latest one is known only now.
@@ -83,17 +139,40 @@ struct Checked {
 
 /// Checks that `tag` can be released from here.
 fn check(session: &Session, tag: &str) -> Result<Checked, CliError> {
+    let mut checked = check_tag(session, tag)?;
+    all_locked(&checked.workspaces, &checked.names)?;
+    let images = session.for_images();
+    let all = checked.workspaces.any().subsystems.keys().cloned().collect();
+    let mut board = ImageBoard::open(&images, &all)?;
+    session.host.runtime()?.wait_for(board.look_again());
+    if let Some(seen) = board.missing().next() {
+        let count = board.missing().count();
+        let what = format!("{tag} lacks {count} of its images");
+        let [image, _, why] = seen.row();
+        return Err(Fault::new(Kind::Partial, what)
+            .because(format!("{image}: {why}"))
+            .hint("`forge release:image` releases those that are missing")
+            .into());
+    }
+    checked.notes.images = image_notes(&board);
+    Ok(checked)
+}
+
+/// Checks all of that but for its images.
+fn check_tag(session: &Session, tag: &str) -> Result<Checked, CliError> {
     if !is_project_tag(tag) {
         let what = format!("`{tag}` is not a version of a project");
         return Err(Fault::new(Kind::Usage, what).hint("versions begin with `v`: v1.2.0").into());
     }
     let workspaces = session.workspaces()?;
-    let names = select(workspaces.any(), &[])?;
+    // What is released as an image alone is in no bundle.
+    let names = workspaces.with_released_binaries(&select(workspaces.any(), &[])?);
     let Some(store) = session.stores(workspaces.any())?.all.into_iter().next() else {
         return Err(Fault::new(Kind::Usage, "there is no store to release to").into());
     };
-    let notes = session.host.runtime()?.block_on(tagged(session, &workspaces, &*store, tag))?;
-    all_locked(&workspaces, &names)?;
+    let needs_lock = !names.is_empty();
+    let notes = tagged(session, &workspaces, &*store, (tag, needs_lock));
+    let notes = session.host.runtime()?.block_on(notes)?;
     session.may_change(&*store)?;
     Ok(Checked { tag: tag.to_owned(), workspaces, names, store, notes })
 }
@@ -104,11 +183,11 @@ async fn tagged(
     session: &Session,
     workspaces: &Workspaces,
     store: &dyn Store,
-    tag: &str,
+    (tag, needs_lock): (&str, bool),
 ) -> Result<Notes, Fault> {
     let runner = session.host.runner(1);
     let history = history(&runner, workspaces.layout())?;
-    let commit = is_checked_out(&history, tag).await?;
+    let commit = is_checked_out(&history, tag, needs_lock).await?;
     // A run of CI that a tag began needs no proof that the tag was pushed.
     let is_known = session.surroundings().tag() == Some(tag);
     if store.is_shared() && !session.flags.offline && !is_known {
@@ -120,24 +199,33 @@ async fn tagged(
 
 impl Checked {
     fn bundle_names(&self, platforms: &[Platform]) -> Vec<String> {
+        if self.names.is_empty() {
+            return Vec::new();
+        }
         let project = &self.workspaces.any().project;
         platforms.iter().map(|platform| bundle_name(project, &self.tag, *platform)).collect()
     }
 
-    /// Packs the bundles.
-    fn pack(self, session: &Session) -> Result<Prepared, CliError> {
+    /// The release as it is to be. Whether it is the latest is not known yet.
+    fn release(&self) -> StoreRelease {
         let workspace = self.workspaces.any();
-        let staging = stage(&workspace.layout)?;
-        let bundles = pack_all(session, &self.workspaces, &self.names, &self.tag, staging.path())?;
-        let release = StoreRelease {
-            tag: self.tag.clone(),
+        StoreRelease {
             title: self.tag.clone(),
             notes: self.notes.render(),
-            is_latest: false,
-            expected: self.bundle_names(&workspace.platforms),
             mode: workspace.mode,
+            ..StoreRelease::of_subsystem(self.tag.clone(), self.bundle_names(&workspace.platforms))
+        }
+    }
+
+    /// Packs the bundles.
+    fn pack(self, session: &Session) -> Result<Prepared, CliError> {
+        let (release, has_images) = (self.release(), !self.notes.images.is_empty());
+        let staging = stage(&self.workspaces.any().layout)?;
+        let bundles = match self.names.is_empty() {
+            true => Vec::new(),
+            false => pack_all(session, &self.workspaces, &self.names, &self.tag, staging.path())?,
         };
-        Ok(Prepared { store: self.store, release, bundles, _staging: staging })
+        Ok(Prepared { store: self.store, release, bundles, has_images, _staging: staging })
     }
 }
 
@@ -269,7 +357,11 @@ fn all_locked(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Result<(), Fau
 }
 
 /// Refuses a tag that is not the commit in the workspace, as it is there.
-async fn is_checked_out(history: &History<'_>, tag: &str) -> Result<String, Fault> {
+async fn is_checked_out(
+    history: &History<'_>,
+    tag: &str,
+    needs_lock: bool,
+) -> Result<String, Fault> {
     let tags = history.tags().await?;
     let commit = known(&tags, tag)?.commit.clone();
     let refused =
@@ -283,7 +375,9 @@ async fn is_checked_out(history: &History<'_>, tag: &str) -> Result<String, Faul
             return Err(refused(why).hint(format!("`git switch --detach {tag}` checks it out")));
         }
     }
-    let changes = changes(history).await?;
+    let mut changes = changes(history).await?;
+    // It says what was released here a moment ago, and goes into bundles alone.
+    changes.retain(|path| needs_lock || !path.ends_with(Layout::LOCK));
     if changes.is_empty() {
         return Ok(commit);
     }

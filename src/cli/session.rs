@@ -169,6 +169,13 @@ impl Session {
         Ok(tag.and_then(|tag| Version::new(&tag).ok()))
     }
 
+    /// Whether versions in `workspace` follow the tag that is checked out: those may be others the next
+    /// time, though no file that anything is read from has changed.
+    pub(super) fn follows_checkout(&self, workspace: &Workspace) -> bool {
+        let is_told = self.surroundings().tag().is_some_and(is_project_tag);
+        !is_told && workspace.subsystems.values().any(|subsystem| subsystem.follows_tag)
+    }
+
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, CliError> {
         self.workspace_of(&self.documents()?)

@@ -14,6 +14,7 @@ use crate::{
 
 use super::{
     CliError,
+    images::{self, Seen},
     publish::Publish,
     run::{RunRequest, probe_only},
     session::{Session, Stores, select},
@@ -61,7 +62,8 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, CliError
     for (line, released) in lines.iter_mut().zip(released) {
         line.released = released;
     }
-    show(session, &lines)?;
+    let images = images::with_images(workspaces.any(), &names);
+    show(session, &lines, &images::seen(session, &images)?)?;
     Ok(0)
 }
 
@@ -126,7 +128,7 @@ async fn released(
     }
 }
 
-fn show(session: &Session, lines: &[StatusRow]) -> Result<(), CliError> {
+fn show(session: &Session, lines: &[StatusRow], images: &[Seen]) -> Result<(), CliError> {
     if session.flags.json {
         let line = |line: &StatusRow| {
             serde_json::json!({
@@ -138,10 +140,11 @@ fn show(session: &Session, lines: &[StatusRow]) -> Result<(), CliError> {
                 "bytes": line.bytes,
             })
         };
-        let document = serde_json::json!({
+        let mut document = serde_json::json!({
             "schema": 1,
             "subsystems": lines.iter().map(line).collect::<Vec<_>>(),
         });
+        images::add_to(&mut document, images);
         session.say(&format!("{document:#}\n"))?;
         return Ok(());
     }
@@ -162,6 +165,12 @@ fn show(session: &Session, lines: &[StatusRow]) -> Result<(), CliError> {
             Cell::new(line.released.0, &line.released.1),
         ]);
     }
-    session.say(&table.render(session.stdout_style()))?;
+    let style = session.stdout_style();
+    let between = if images.is_empty() || table.is_empty() { "" } else { "\n" };
+    let of_images = match images.is_empty() {
+        true => String::new(),
+        false => images::states(&images.iter().collect::<Vec<_>>()).render(style),
+    };
+    session.say(&format!("{}{between}{of_images}", table.render(style)))?;
     Ok(())
 }

@@ -118,7 +118,8 @@ pub(super) fn run_in(
         return Ok(0);
     }
     wanted.confirm(session, wish)?;
-    let question = question.filter(|_| wanted.rests_on_files());
+    let question =
+        question.filter(|_| wanted.rests_on_files() && !session.follows_checkout(wanted.workspace));
     let running = wanted.run(session, wish, session.host.cancel().clone(), question.as_ref());
     session.host.runtime()?.block_on(running)
 }

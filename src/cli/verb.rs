@@ -336,6 +336,12 @@ pub(super) enum Verb {
         /// What became of the jobs, such as plan=success
         #[arg(value_name = "JOB=RESULT")]
         results: Vec<String>,
+        /// How long to wait for what is missing, such as 90s or 10m [default: 60s if every job went well]
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        timeout: Option<Duration>,
+        /// On a tag, tell what is there as a pre-release that says what is missing; exit code 3
+        #[arg(long)]
+        partial: bool,
     },
     /// Write a workflow for GitHub Actions or GitLab CI that runs `forge ci`
     #[command(name = "ci:init")]

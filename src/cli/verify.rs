@@ -114,7 +114,9 @@ pub(super) fn examine_all(
     let (takes, key) = (session.surroundings().classes(false).takes, session.host.seal_key());
     let commits = BTreeMap::new();
     let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
-    let examined = wants.of_all(names).into_par_iter().map(|(name, want)| {
+    // What a Dockerfile alone makes has no artifacts.
+    let names: BTreeSet<Name> = workspaces.artifacts(names).map(|id| id.name).collect();
+    let examined = wants.of_all(&names).into_par_iter().map(|(name, want)| {
         let examined = match want {
             Ok(want) => examine(workspaces.any(), &want, takes, key),
             Err(fault) => Err(fault.to_string()),

@@ -8,13 +8,19 @@ use std::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
+    image::ImageState,
     model::{Fault, Kind, Platform, Revision},
     release::{Gap, Pauses, Pin, gaps},
     report::{human_time, render_warning},
     store::{Store, checksum_name},
 };
 
-use super::{CliError, releases::Releases, session::Session};
+use super::{
+    CliError,
+    images::{ImageBoard, Seen, states},
+    releases::Releases,
+    session::Session,
+};
 
 /// How many releases are looked at at once.
 const LOOKS_AT_ONCE: usize = 16;
@@ -32,13 +38,20 @@ struct Awaited<'p> {
 pub(super) fn wait(session: &Session, words: &[String], timeout: Duration) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let releases = Releases::select(session, &workspace, words)?;
+    let for_images = session.for_images();
+    let mut board = ImageBoard::open(&for_images, &releases.names)?;
     let pins = releases.pins.of_names(&releases.names);
     let mut awaited = pins.map(Awaited::new).collect::<Result<Vec<_>, Fault>>()?;
     let began = Instant::now();
-    let missing =
-        session.host.runtime()?.wait_for(watch(session, &releases, &mut awaited, timeout))?;
+    let missing = session.host.runtime()?.wait_for(watch(
+        session,
+        &releases,
+        &mut awaited,
+        &mut board,
+        timeout,
+    ))?;
     let seconds = began.elapsed().as_secs_f64();
-    close(session, &releases, awaited.len(), &missing, seconds)
+    close(session, &releases, awaited.len(), &board, &missing, seconds)
 }
 
 /// Asks until nothing is missing or the time is over; returns what is missing then.
@@ -46,12 +59,13 @@ async fn watch(
     session: &Session,
     releases: &Releases,
     awaited: &mut [Awaited<'_>],
+    board: &mut ImageBoard<'_>,
     timeout: Duration,
 ) -> Result<BTreeSet<Gap>, Fault> {
     let end = Instant::now() + timeout;
     let mut pauses = Pauses::new();
     // The first question has to be answered: where nobody answers at all, waiting is no use.
-    let mut missing = ask(releases, awaited).await?;
+    let mut missing = ask(releases, awaited, board).await?;
     print_missing(session, &missing);
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -63,7 +77,7 @@ async fn watch(
         }
         let pause = pauses.next().unwrap_or(left);
         tokio::time::sleep(pause.min(left)).await;
-        match ask(releases, awaited).await {
+        match ask(releases, awaited, board).await {
             Ok(now) if now == missing => {}
             Ok(now) => {
                 print_missing(session, &now);
@@ -79,11 +93,40 @@ async fn watch(
 
 /// What is missing now. Files are asked for one by one, which costs the least where many wait:
 /// a release that everybody may see is found without its host's API.
-async fn ask(releases: &Releases, awaited: &mut [Awaited<'_>]) -> Result<BTreeSet<Gap>, Fault> {
+async fn ask(
+    releases: &Releases,
+    awaited: &mut [Awaited<'_>],
+    board: &mut ImageBoard<'_>,
+) -> Result<BTreeSet<Gap>, Fault> {
     let (store, platforms) = (&*releases.store, releases.pins.platforms.as_slice());
     let asked = awaited.iter_mut().map(|awaited| awaited.find_missing(store, platforms));
     let gaps: Vec<_> = stream::iter(asked).buffered(LOOKS_AT_ONCE).try_collect().await?;
-    Ok(gaps.into_iter().flatten().collect())
+    board.look_again().await;
+    let is_alone = awaited.is_empty();
+    Ok(gaps.into_iter().flatten().chain(images(board, is_alone)?).collect())
+}
+
+/// The images that are not there yet.
+///
+/// # Errors
+/// If another image is at a tag, one has no version, or a registry does not say.
+fn images(board: &ImageBoard<'_>, is_alone: bool) -> Result<Vec<Gap>, Fault> {
+    let mut gaps = Vec::new();
+    for seen in board.all() {
+        let [image, _, why] = seen.row();
+        match &seen.state {
+            Ok(ImageState::Released { .. }) => {}
+            Ok(ImageState::Absent) => gaps.push(Gap::Image { image }),
+            Ok(ImageState::Other { .. }) => {
+                let what = format!("{image} is another image");
+                return Err(Fault::new(Kind::Verification, what).because(why));
+            }
+            // Beside binaries that have versions, those without are of no release.
+            Err(_) if !seen.is_versioned && !is_alone => {}
+            Err(fault) => return Err(fault.clone()),
+        }
+    }
+    Ok(gaps)
 }
 
 /// What is missing, now that the time is over: of what seemed not to be there, some may be drafts.
@@ -174,24 +217,34 @@ fn close(
     session: &Session,
     releases: &Releases,
     count: usize,
+    board: &ImageBoard<'_>,
     missing: &BTreeSet<Gap>,
     seconds: f64,
 ) -> Result<u8, CliError> {
     if session.flags.json {
         let lines: Vec<_> = missing.iter().map(gap_json).collect();
-        let document = serde_json::json!({
+        let mut document = serde_json::json!({
             "schema": 1,
             "store": releases.store.url(),
             "complete": missing.is_empty(),
             "missing": lines,
             "seconds": seconds,
         });
+        if !board.is_empty() {
+            document["images"] = board.all().map(Seen::json).collect();
+        }
         session.say(&format!("{document:#}\n"))?;
     }
     if missing.is_empty() {
         if !session.flags.json && !session.flags.quiet {
+            if !board.is_empty() {
+                let seen: Vec<&Seen> = board.all().collect();
+                session.say(&states(&seen).render(session.stdout_style()))?;
+            }
             let word = if count == 1 { "release is" } else { "releases are" };
-            session.say(&format!("{count} {word} complete in {}\n", releases.store.url()))?;
+            if count > 0 || board.is_empty() {
+                session.say(&format!("{count} {word} complete in {}\n", releases.store.url()))?;
+            }
         }
         return Ok(0);
     }

@@ -2,6 +2,7 @@
 
 mod expression;
 mod gitlab;
+mod images;
 mod player;
 mod printed;
 

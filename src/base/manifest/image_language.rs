@@ -5,7 +5,7 @@ use super::{
     shape::{
         Mapping,
         Presence::{Optional, Required, With},
-        Shape::{self, Choice, List, Map, OneOf, Text, Value},
+        Shape::{self, Choice, Flag, List, Map, OneOf, Text, Value},
     },
 };
 
@@ -86,6 +86,14 @@ static FORM: Mapping = Mapping {
             "Tags that move to each new version: only forward, and not to a pre-release.",
         )
         .example("[latest]"),
+        field(
+            "binaries",
+            Optional,
+            Flag,
+            "Whether its binaries are released as well, where the tag of the project is its version.",
+        )
+        .default("`false`: the image is the release")
+        .example("true"),
         field(
             "dockerfile",
             Optional,

@@ -109,6 +109,17 @@ impl RunReport {
         self.artifacts.iter().all(is_good) && self.images.iter().all(|image| image.fault.is_none())
     }
 
+    /// Adds what a run beside this one gave: its images, and artifacts that this one did not speak of.
+    pub fn add(&mut self, other: Self) {
+        let Self { artifacts, images, warnings, seconds } = other;
+        let known: Vec<ArtifactId> = self.artifacts.iter().map(|one| one.id.clone()).collect();
+        self.artifacts.extend(artifacts.into_iter().filter(|one| !known.contains(&one.id)));
+        self.artifacts.sort_by(|a, b| a.id.cmp(&b.id));
+        self.images.extend(images);
+        self.warnings.extend(warnings);
+        self.seconds += seconds;
+    }
+
     /// The exit code: that of the gravest root cause, 0 if there is none. Bytes that
     /// fail verification are graver than anything, an interruption explains all else.
     #[must_use]

@@ -118,6 +118,13 @@ pub trait Store: Send + Sync {
         Ok(false)
     }
 
+    /// Makes the page of a release that may have no assets, or brings the one that is there up to
+    /// date: what it says, whether it lacks something, whether it is the latest. Whether the store
+    /// has such pages, and lets one be changed again if it lacks something.
+    async fn announce(&self, _: &StoreRelease) -> Result<bool, Fault> {
+        Ok(false)
+    }
+
     /// Removes a release, its assets and its tag. Only `release:prune` asks for that.
     async fn remove(&self, tag: &str) -> Result<(), Fault>;
 

@@ -27,6 +27,8 @@ pub struct StoreRelease {
     /// Whether it is a release of the project, which its host may call the latest; those of
     /// subsystems never are.
     pub is_latest: bool,
+    /// Whether it lacks something that it is still to have: its host calls it a pre-release then.
+    pub is_partial: bool,
     /// The assets, without sidecars, that make it complete: one per platform.
     pub expected: Vec<String>,
     /// When it becomes visible.
@@ -128,7 +130,15 @@ impl StoreRelease {
     #[must_use]
     pub fn of_subsystem(tag: String, expected: Vec<String>) -> Self {
         let title = tag.clone();
-        Self { tag, title, notes: String::new(), is_latest: false, expected, mode: Mode::Detected }
+        Self {
+            tag,
+            title,
+            notes: String::new(),
+            is_latest: false,
+            is_partial: false,
+            expected,
+            mode: Mode::Detected,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the pipeline gives account of: the plan, the table at the end, the JSON document, and in
 //! GitHub Actions the outputs and the summary of the step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     ci::{Planned, Runs, SELECTED, Stage},
@@ -19,6 +19,8 @@ pub(super) struct Counts {
     pub(super) downloaded: BTreeSet<Name>,
     /// The artifacts that were published.
     pub(super) assets: BTreeSet<ArtifactId>,
+    /// The images that are released, by their digests.
+    pub(super) images: BTreeMap<Name, String>,
 }
 
 /// What became of one stage.
@@ -65,7 +67,7 @@ impl StageReport {
 
 impl Counts {
     /// The outputs of the step, by their names.
-    fn outputs(&self) -> [(&'static str, String); 4] {
+    fn outputs(&self) -> [(&'static str, String); 5] {
         let list = |names: &BTreeSet<Name>| {
             names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
         };
@@ -74,7 +76,18 @@ impl Counts {
             ("published", list(&self.published)),
             ("downloaded", list(&self.downloaded)),
             ("hit", self.built.is_empty().to_string()),
+            // One line, for `fromJSON`.
+            ("images", self.images().to_string()),
         ]
+    }
+}
+
+impl Counts {
+    /// The images, as JSON has them.
+    fn images(&self) -> serde_json::Value {
+        let entries =
+            self.images.iter().map(|(name, image)| (name.to_string(), image.as_str().into()));
+        serde_json::Value::Object(entries.collect())
     }
 }
 
@@ -140,6 +153,7 @@ impl StageSummary {
             "published": list(published),
             "downloaded": list(downloaded),
             "hit": built.is_empty(),
+            "images": self.counts.images(),
         });
         format!("{document:#}\n")
     }

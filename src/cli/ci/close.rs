@@ -22,6 +22,7 @@ use super::super::{
     CliError,
     actions::Actions,
     component_notes, ensure,
+    images::{self, ImageBoard, Seen},
     misses::MissSearch,
     notes, project,
     publish::Publish,
@@ -30,67 +31,131 @@ use super::super::{
     versions::{self, Versions},
 };
 
-/// How long releases that were just made may take until everybody sees them.
+/// How long what was just made may take until everybody sees it, if nobody says.
 const SETTLING: Duration = Duration::from_secs(60);
 
 /// What became of the jobs before: `JOB=RESULT`.
 struct Results<'a>(Vec<(&'a str, &'a str)>);
 
-/// Closes the run. Exit code 1 if a job failed, 3 if something is missing all the same.
-pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u8, CliError> {
+/// How a run is closed.
+pub(in super::super) struct CloseOptions {
+    /// How long to wait for what is missing.
+    pub(in super::super) timeout: Option<Duration>,
+    /// Whether a release that lacks something is told as a pre-release.
+    pub(in super::super) partial: bool,
+}
+
+/// What is missing: artifacts, and images.
+struct Missing<'b, 's> {
+    artifacts: BTreeMap<ArtifactId, Finding>,
+    board: &'b ImageBoard<'s>,
+}
+
+/// Closes the run. Exit code 1 if a job failed, 3 if something is missing all the same, or if the release
+/// is told as far as it is there.
+pub(in super::super) fn close(
+    session: &Session,
+    results: &[String],
+    options: &CloseOptions,
+) -> Result<u8, CliError> {
     let results = Results::read(results)?;
     let session = &session.for_every_platform();
     let words = ci::words(session.workspaces()?.any(), &[]);
     let (workspaces, names) = versions::workspaces(session, &words)?;
     let stores = session.stores(workspaces.any())?;
-    let wanted: BTreeSet<ArtifactId> = workspaces.artifacts(&names).collect();
-    let missing = match unasked(session, &stores) {
+    let wanted: BTreeSet<ArtifactId> =
+        workspaces.artifacts(&workspaces.with_released_binaries(&names)).collect();
+    let for_images = session.for_images();
+    let mut board = ImageBoard::open(&for_images, &names)?;
+    let artifacts = match unasked(session, &stores, &board) {
         Some(why) => {
             session.say(&match session.flags.json {
-                true => document(&[]),
+                true => document(&[], &board),
                 false => format!("nothing can be missing: {why}\n"),
             })?;
             BTreeMap::new()
         }
         None => {
-            let asked = missing(session, &workspaces, &stores, &wanted, &results);
+            let search = Search { session, workspaces: &workspaces, stores: &stores };
+            let end = Instant::now() + options.patience(&results, &stores);
+            let asked = search.missing(&wanted, &mut board, end);
             let missing = session.host.runtime()?.block_on(asked)?;
+            let missing = Missing { artifacts: missing, board: &board };
             print_missing(session, &workspaces, &stores, wanted.len(), &missing)?;
-            missing
+            missing.artifacts
         }
     };
-    verdict(&results, &missing)?;
+    let missing = Missing { artifacts, board: &board };
+    let tag = session.surroundings().tag().filter(|tag| is_project_tag(tag)).map(str::to_owned);
+    let tag = tag.filter(|_| !stores.private);
+    if let Err(fault) = verdict(&results, &missing) {
+        let is_told = options.partial && missing.count() > 0;
+        let Some(tag) = tag.filter(|_| is_told) else { return Err(fault.into()) };
+        let told =
+            missing.artifacts.iter().map(|(id, found)| (id.to_string(), found.reason.clone()));
+        session.say(&project::announce_partial(session, &tag, &board, told.collect())?)?;
+        return Err(Fault { kind: Kind::Partial, ..fault }.into());
+    }
     if !stores.private {
         let made =
             session.host.runtime()?.block_on(made_here(session, workspaces.any(), &names))?;
         component_notes::keep_current(session, workspaces.any(), &made);
     }
-    let tag = session.surroundings().tag().filter(|tag| is_project_tag(tag)).map(str::to_owned);
     match tag {
-        Some(tag) if !stores.private => release_project(session, workspaces, &tag),
-        _ => {
+        Some(tag) => release_project(session, workspaces, &tag),
+        None => {
             summarize_changes(session)?;
             Ok(0)
         }
     }
 }
 
+impl CloseOptions {
+    /// How long to wait: as long as somebody said; else, if all jobs went well, until everybody can see
+    /// what they made.
+    fn patience(&self, results: &Results<'_>, stores: &Stores) -> Duration {
+        let is_well = !results.0.is_empty() && results.bad().is_empty();
+        let usual = if is_well && stores.is_slow() { SETTLING } else { Duration::ZERO };
+        self.timeout.unwrap_or(usual)
+    }
+}
+
+impl Missing<'_, '_> {
+    fn count(&self) -> usize {
+        self.artifacts.len() + self.board.missing().count()
+    }
+
+    /// What is missing, each with why.
+    fn told(&self) -> Vec<String> {
+        let artifacts = self.artifacts.iter().map(|(id, found)| format!("{id}: {}", found.reason));
+        let images = self.board.missing().map(|seen| {
+            let [image, _, why] = seen.row();
+            format!("{image}: {why}")
+        });
+        artifacts.chain(images).collect()
+    }
+}
+
 /// Why nothing has to be released after this run.
-fn unasked(session: &Session, stores: &Stores) -> Option<String> {
+fn unasked(session: &Session, stores: &Stores, board: &ImageBoard<'_>) -> Option<String> {
     match may_publish(session.surroundings()) {
-        _ if stores.private => Some("versions.yml names no `releases`".into()),
+        _ if stores.private && board.is_empty() => Some("versions.yml names no `releases`".into()),
         Permission::Never(why) => Some(why),
         Permission::Yes(_) | Permission::OnRequest(_) => None,
     }
 }
 
 /// The document of `--json`.
-fn document(missing: &[serde_json::Value]) -> String {
-    let document = serde_json::json!({
+fn document(missing: &[serde_json::Value], board: &ImageBoard<'_>) -> String {
+    let mut document = serde_json::json!({
         "schema": 1,
-        "complete": missing.is_empty(),
+        "complete": missing.is_empty() && board.missing().next().is_none(),
         "missing": missing,
     });
+    let images: Vec<&Seen> = board.versioned().collect();
+    if !images.is_empty() {
+        document["images"] = images.into_iter().map(Seen::json).collect();
+    }
     format!("{document:#}\n")
 }
 
@@ -112,25 +177,36 @@ impl<'a> Results<'a> {
     }
 }
 
-/// What nobody can download. If all jobs went well, it may only take a moment.
-async fn missing(
-    session: &Session,
-    workspaces: &Workspaces,
-    stores: &Stores,
-    wanted: &BTreeSet<ArtifactId>,
-    results: &Results<'_>,
-) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
-    let search = MissSearch::new(session, workspaces, stores);
-    let end = Instant::now() + SETTLING;
-    let mut pauses = Pauses::new();
-    loop {
-        let missing = search.to_release(wanted).await?;
-        let left = end.saturating_duration_since(Instant::now());
-        let may_come = !results.0.is_empty() && results.bad().is_empty() && stores.is_slow();
-        if missing.is_empty() || !may_come || left.is_zero() {
-            return Ok(missing);
+/// Who looks for what is missing.
+struct Search<'a> {
+    session: &'a Session,
+    workspaces: &'a Workspaces,
+    stores: &'a Stores,
+}
+
+impl Search<'_> {
+    /// What nobody can download, now or at `end`. Images go to `board`.
+    async fn missing(
+        &self,
+        wanted: &BTreeSet<ArtifactId>,
+        board: &mut ImageBoard<'_>,
+        end: Instant,
+    ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
+        let search = MissSearch::new(self.session, self.workspaces, self.stores);
+        let mut pauses = Pauses::new();
+        loop {
+            let missing = match self.stores.private {
+                true => BTreeMap::new(),
+                false => search.to_release(wanted).await?,
+            };
+            board.look_again().await;
+            let left = end.saturating_duration_since(Instant::now());
+            let may_come = !missing.is_empty() || board.awaits();
+            if !may_come || left.is_zero() {
+                return Ok(missing);
+            }
+            tokio::time::sleep(pauses.next().unwrap_or(left).min(left)).await;
         }
-        tokio::time::sleep(pauses.next().unwrap_or(left).min(left)).await;
     }
 }
 
@@ -139,15 +215,18 @@ fn print_missing(
     workspaces: &Workspaces,
     stores: &Stores,
     count: usize,
-    missing: &BTreeMap<ArtifactId, Finding>,
+    missing: &Missing<'_, '_>,
 ) -> Result<(), Fault> {
-    let rows: Vec<[String; 3]> = missing
-        .iter()
-        .map(|(id, finding)| {
-            let version = workspaces.subsystem(id).version.to_string();
-            [id.to_string(), version, finding.reason.clone()]
-        })
-        .collect();
+    let Missing { artifacts, board } = missing;
+    let row = |(id, finding): (&ArtifactId, &Finding)| {
+        let version = workspaces.subsystem(id).version.to_string();
+        [id.to_string(), version, finding.reason.clone()]
+    };
+    let mut rows: Vec<[String; 3]> = artifacts.iter().map(row).collect();
+    rows.extend(board.missing().map(|seen| {
+        let version = seen.spec.as_ref().map(|spec| spec.version.clone()).unwrap_or_default();
+        [format!("image of {}", seen.name), version, seen.row()[2].clone()]
+    }));
     if session.flags.json {
         let line = |(id, finding): (&ArtifactId, &Finding)| {
             serde_json::json!({
@@ -157,16 +236,27 @@ fn print_missing(
                 "why": finding.reason,
             })
         };
-        let missing: Vec<_> = missing.iter().map(line).collect();
-        let document =
-            serde_json::json!({ "schema": 1, "complete": rows.is_empty(), "missing": missing });
-        return session.say(&format!("{document:#}\n"));
+        let missing: Vec<_> = artifacts.iter().map(line).collect();
+        return session.say(&document(&missing, board));
     }
-    if let Some(actions) = Actions::from_host(&session.host).filter(|_| !rows.is_empty()) {
-        actions.add_summary(&summary_table(["missing", "version", "because"], &rows))?;
+    if let Some(actions) = Actions::from_host(&session.host) {
+        if !rows.is_empty() {
+            actions.add_summary(&summary_table(["missing", "version", "because"], &rows))?;
+        }
+        let there =
+            board.versioned().filter_map(|seen| Some([seen.name.to_string(), seen.pinned()?]));
+        let there: Vec<[String; 2]> = there.collect();
+        if !there.is_empty() {
+            actions.add_summary(&summary_table(["service", "image"], &there))?;
+        }
+    }
+    let images = board.versioned().count();
+    if images > 0 {
+        let seen: Vec<&Seen> = board.versioned().collect();
+        session.say(&images::states(&seen).render(session.stdout_style()))?;
     }
     match stores.all.first() {
-        Some(store) if rows.is_empty() => {
+        Some(store) if artifacts.is_empty() && count > 0 => {
             session.say(&format!("all {count} artifacts can be downloaded from {}\n", store.url()))
         }
         _ => Ok(()),
@@ -174,21 +264,34 @@ fn print_missing(
 }
 
 /// The one status.
-fn verdict(results: &Results<'_>, missing: &BTreeMap<ArtifactId, Finding>) -> Result<(), Fault> {
+fn verdict(results: &Results<'_>, missing: &Missing<'_, '_>) -> Result<(), Fault> {
     let bad = results.bad();
-    if bad.is_empty() && missing.is_empty() {
+    if bad.is_empty() && missing.count() == 0 {
         return Ok(());
     }
-    let what = match (bad.as_slice(), missing.len()) {
-        ([], 1) => "1 artifact is missing".to_owned(),
-        ([], count) => format!("{count} artifacts are missing"),
+    let things = |count: usize, thing: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {thing}")),
+        count => Some(format!("{count} {thing}s")),
+    };
+    let count = missing.count();
+    let images = things(missing.board.missing().count(), "image");
+    let lacks: Vec<_> =
+        things(missing.artifacts.len(), "artifact").into_iter().chain(images).collect();
+    let what = match (bad.as_slice(), count) {
+        ([], count) => {
+            format!("{} {} missing", lacks.join(" and "), if count == 1 { "is" } else { "are" })
+        }
         (bad, 0) => format!("not every job went well ({}); nothing is missing", bad.join(", ")),
         (bad, count) => format!("not every job went well ({}); {count} missing", bad.join(", ")),
     };
-    let kind = if bad.is_empty() { Kind::Partial } else { Kind::Failed };
-    let fault = missing.iter().fold(Fault::new(kind, what), |fault, (id, finding)| {
-        fault.because(format!("{id}: {}", finding.reason))
-    });
+    // What a registry does not say is no absence.
+    let doubt = missing.board.doubt().map(|fault| fault.kind);
+    let kind = match bad.is_empty() {
+        true => doubt.unwrap_or(Kind::Partial),
+        false => Kind::Failed,
+    };
+    let fault = missing.told().into_iter().fold(Fault::new(kind, what), Fault::because);
     Err(fault.hint("run it again: only what is missing is made"))
 }
 
@@ -222,6 +325,7 @@ async fn made_here(
 /// Makes the release of the project, of what all jobs released.
 fn release_project(session: &Session, workspaces: Workspaces, tag: &str) -> Result<u8, CliError> {
     let names: BTreeSet<Name> = workspaces.any().subsystems.keys().cloned().collect();
+    let names = workspaces.with_released_binaries(&names);
     let workspaces = Arc::new(workspaces);
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::Never };

@@ -1,14 +1,14 @@
 //! `forge ci:init`: the workflow with which CI calls the pipeline.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use crate::{
     ci::{
         ForgeInstall, PinnedForge, PlatformRunner, ReleaseWorkflow, SpreadWorkflow, Stage, TEST,
-        Workflow,
+        Workflow, WorkflowRegistries,
         matrix::{GitlabPipeline, RunnerHost},
     },
     disk::{Folder, MOST_OF_TEXT, read_text},
@@ -102,6 +102,7 @@ fn file(
         folder: folder(workspace.layout.root(), top),
         claims: workspace.subsystems.values().any(|subsystem| subsystem.scheme.is_some()),
         attests: form.attest,
+        registries: registries(workspace),
         has_pages: workspace.tasks.contains_key(Stage::Pages.name()),
     };
     let jobs = usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS));
@@ -125,6 +126,18 @@ fn file(
             WorkflowFile { path: Workflow::PATH, text: plain.render(), then }
         }
     })
+}
+
+/// Where the images of `workspace` are pushed to.
+fn registries(workspace: &Workspace) -> WorkflowRegistries {
+    let with_image = || workspace.subsystems.values().filter(|one| one.image.is_some());
+    let repositories = with_image().filter_map(|one| Some(&one.image.as_ref()?.repo));
+    let shared = repositories.filter(|repository| !repository.is_local());
+    let hosts: BTreeSet<String> = shared.map(|repository| repository.host().to_owned()).collect();
+    WorkflowRegistries {
+        hosts: hosts.into_iter().collect(),
+        follow_tags: with_image().any(|one| one.follows_tag),
+    }
 }
 
 /// The file that releases the subsystem called `name` on its tags.

@@ -18,7 +18,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::{CliError, affected, session::Session, versions};
+use super::{CliError, affected, images, session::Session, versions};
 use account::{StageReport, StageSummary};
 use stages::{Did, Stages};
 use voice::Voice;
@@ -26,7 +26,7 @@ use voice::Voice;
 /// What people call a task that CI is to run.
 const OWN_TASK: &str = "ci";
 
-pub(super) use close::close;
+pub(super) use close::{CloseOptions, close};
 pub(super) use init::{WorkflowOptions, init};
 
 /// What of the pipeline is wanted.
@@ -79,6 +79,7 @@ pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, Cli
         names: &names,
         surroundings: session.surroundings(),
         store: destination(session, &workspaces)?,
+        registry: images::registry_of(&workspaces, &names),
         wish: wish(session),
         only,
         is_part: part,

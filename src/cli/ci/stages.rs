@@ -8,8 +8,8 @@ use std::{
 use crate::{
     cache::{InstallPlace, KnownRelease},
     ci::{Facts, Stage},
-    model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
-    report::render_sum,
+    model::{ArtifactId, ArtifactReport, Fault, How, ImageHow, Kind, Name, RunReport},
+    report::{images_sum, render_sum},
     workspace::{Task, Workspaces},
 };
 
@@ -18,6 +18,7 @@ use super::{
         CliError,
         actions::FailedOutput,
         component_notes, deploy, ensure,
+        images::{self, PushWish},
         next::{Claimed, claimed, settled},
         package, project,
         publish::Publish,
@@ -58,6 +59,8 @@ pub(super) struct Stages<'a> {
     facts: &'a Facts<'a>,
     voice: &'a Voice,
     counts: Counts,
+    /// What is built: all that was named, but for what is released as an image already.
+    to_build: Option<BTreeSet<Name>>,
 }
 
 impl<'a> Stages<'a> {
@@ -67,7 +70,7 @@ impl<'a> Stages<'a> {
         facts: &'a Facts<'a>,
         voice: &'a Voice,
     ) -> Self {
-        Self { session, workspaces, facts, voice, counts: Counts::default() }
+        Self { session, workspaces, facts, voice, counts: Counts::default(), to_build: None }
     }
 
     /// What became of which subsystems.
@@ -106,14 +109,40 @@ impl<'a> Stages<'a> {
         self.voice.annotate_run(report, done, layout)
     }
 
+    /// What has to be built. What a registry has as an image, and nobody else takes, has not.
+    fn names_to_build(&mut self) -> Result<BTreeSet<Name>, CliError> {
+        if let Some(known) = &self.to_build {
+            return Ok(known.clone());
+        }
+        let workspace = self.facts.workspace;
+        let is_image = |name: &&Name| {
+            let subsystem = &workspace.subsystems[*name];
+            subsystem.image.is_some() && !subsystem.releases_binaries()
+        };
+        let images = self.facts.names.iter().filter(is_image).cloned().collect();
+        let seen = match self.session.flags.offline {
+            true => Vec::new(),
+            false => images::stand(self.session, &images)?,
+        };
+        let mut names = self.facts.names.clone();
+        for seen in seen.iter().filter(|seen| seen.is_hit()) {
+            names.remove(&seen.name);
+        }
+        Ok(self.to_build.insert(names).clone())
+    }
+
     fn build(&mut self) -> Result<Did, CliError> {
-        let report = self.ensure(self.facts.names, Publish::Never)?;
+        let names = self.names_to_build()?;
+        if names.is_empty() {
+            return Ok(Did::well("nothing to build: every image is released"));
+        }
+        let report = self.ensure(&names, Publish::Never)?;
         self.annotate_run(&report, ensure::DONE)?;
         let sum = render_sum(&report, "ensured");
         if !report.is_good() {
             return Ok(Did { what: sum, code: report.exit_code() });
         }
-        let verdicts = verify::verdicts(self.session, &self.workspaces, self.facts.names);
+        let verdicts = verify::verdicts(self.session, &self.workspaces, &names);
         if verdicts.iter().all(verify::VerifyResult::is_good) {
             self.voice.note(&format!("{} verified\n", verdicts.len()))?;
             return Ok(Did::well(format!("{sum}; all verified")));
@@ -164,17 +193,31 @@ impl<'a> Stages<'a> {
     }
 
     fn package(&mut self) -> Result<Did, CliError> {
-        let report = self.ensure(self.facts.names, Publish::Never)?;
+        let names = self.names_to_build()?;
+        let report = self.ensure(&names, Publish::Never)?;
         if !report.is_good() {
             self.annotate_run(&report, ensure::DONE)?;
             let what = render_sum(&report, "ensured");
             return Ok(Did { what, code: report.exit_code() });
         }
         let layout = self.workspaces.layout();
-        let packed =
-            package::pack(self.session, &self.workspaces, self.facts.names, &layout.dist())?;
+        let packed = package::pack(self.session, &self.workspaces, &names, &layout.dist())?;
         self.voice.note(&package::text(&packed, layout))?;
-        Ok(Did::well(format!("{} in {}", packed.len(), layout.display(&layout.dist()))))
+        let mut what = format!("{} in {}", packed.len(), layout.display(&layout.dist()));
+        let Some(made) = images::made_beside(self.session, &names)? else {
+            return Ok(Did::well(what));
+        };
+        self.annotate_images(&made, "made")?;
+        what = format!("{what}; {}", images_sum(&made.images, made.seconds));
+        Ok(Did { what, code: made.exit_code() })
+    }
+
+    /// Tells how images were made or released. Artifacts below them are told if they failed.
+    fn annotate_images(&mut self, report: &RunReport, done: &str) -> Result<(), Fault> {
+        self.counts.add(report);
+        let artifacts = report.artifacts.iter().filter(|one| !one.how.is_good()).cloned();
+        let told = RunReport { artifacts: artifacts.collect(), ..report.clone() };
+        self.annotate_run(&told, done)
     }
 
     /// Brings what is selected into the environments of the branch, up to the first that fails.
@@ -192,16 +235,24 @@ impl<'a> Stages<'a> {
 
     /// Publishes what was built here and is in no release yet, and nothing else.
     fn release(&mut self) -> Result<Did, CliError> {
-        let mut names = self.built_here();
+        let mut names = match &self.facts.store {
+            Ok(_) => self.built_here(),
+            // Only images are released then.
+            Err(_) => BTreeSet::new(),
+        };
         let mut what = Vec::new();
         let mut code = 0;
+        let mut image_versions = Versions::new();
         let claimed = self.claim(&names)?;
+        image_versions.clone_from(&claimed.versions);
         for (name, why) in &claimed.nothing {
             names.remove(name);
             what.push(format!("{name} is not released: {why}"));
         }
         if names.is_empty() && what.is_empty() {
-            what.push("nothing was built here that is not released".to_owned());
+            if !self.workspaces.with_released_binaries(self.facts.names).is_empty() {
+                what.push("nothing was built here that is not released".to_owned());
+            }
         } else if !names.is_empty() {
             let report = self.ensure(&names, Publish::AsUsual)?;
             if report.is_good() {
@@ -213,7 +264,22 @@ impl<'a> Stages<'a> {
             code = report.exit_code();
             what.push(render_sum(&report, "released"));
         }
-        if let (0, Some(tag)) = (code, self.facts.project_tag()) {
+        if code == 0
+            && let Some(report) = images::released_beside(
+                self.session,
+                self.facts.names,
+                &image_versions,
+                PushWish::Usual,
+            )?
+        {
+            self.annotate_images(&report, "released")?;
+            code = report.exit_code();
+            what.push(images_sum(&report.images, report.seconds));
+        }
+        if what.is_empty() {
+            what.push("no image may be pushed from here".to_owned());
+        }
+        if let (0, Some(tag), Ok(_)) = (code, self.facts.project_tag(), &self.facts.store) {
             let text;
             (text, code) = self.project_release(tag)?;
             what.push(text);
@@ -224,6 +290,7 @@ impl<'a> Stages<'a> {
     /// The release of the project itself, on its tag: a bundle of all that it pins.
     fn project_release(&mut self, tag: &str) -> Result<(String, u8), CliError> {
         let all = self.facts.workspace.subsystems.keys().cloned().collect();
+        let all = self.workspaces.with_released_binaries(&all);
         let report = self.ensure(&all, Publish::Never)?;
         if !report.is_good() {
             self.annotate_run(&report, ensure::DONE)?;
@@ -262,7 +329,8 @@ impl<'a> Stages<'a> {
                 }
                 Some(KnownRelease::Holds { .. }) => false,
             };
-            record.build_seconds.is_some() && is_open
+            let is_released = self.workspaces.subsystem(&id).releases_binaries();
+            record.build_seconds.is_some() && is_open && is_released
         };
         let is_due = |name: &&Name| self.workspaces.artifacts([*name]).any(is_due);
         self.facts.names.iter().filter(is_due).cloned().collect()
@@ -315,6 +383,15 @@ impl Counts {
         for one in published {
             self.published.insert(one.id.name.clone());
             self.assets.insert(one.id.clone());
+        }
+        for image in report.images.iter().filter(|one| one.fault.is_none()) {
+            if image.how == ImageHow::Pushed {
+                self.published.insert(image.name.clone());
+            }
+            let is_released = matches!(image.how, ImageHow::Pushed | ImageHow::Released);
+            if let Some(pinned) = image.pinned().filter(|_| is_released) {
+                self.images.insert(image.name.clone(), pinned);
+            }
         }
     }
 }

@@ -6,11 +6,13 @@
 //!                                                       └──── promote: make again, vouch
 //! ```
 
+mod beside;
 mod engine;
 mod load;
 mod make;
 mod promote;
 pub(super) mod released;
+mod seen;
 mod sends;
 mod vouch;
 mod wants;
@@ -22,15 +24,36 @@ use crate::{
     image::ImageState,
     model::{Fault, Kind, Layout, Name, RunReport},
     provenance::{Permission, may_publish_to},
-    report::{Align, Cell, Role, Table, render_images, render_json},
     workspace::{Subsystem, Workspace},
 };
 
 use super::{CliError, ensure, session::Session, versions};
+pub(super) use beside::{
+    ImageBoard, add_to, made_beside, registry_of, released_beside, seen, stand,
+};
 pub(super) use promote::promote;
+pub(super) use seen::{Seen, states, table};
 use sends::ImageSends;
-pub(super) use wants::ImageWants;
-pub(super) use work::{ImageWork, Seen};
+pub(super) use wants::{ImageWants, needed};
+pub(super) use work::ImageWork;
+
+/// Who wants images released, which decides what is a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PushWish {
+    /// Somebody named them: each that cannot be released is a failure.
+    Named,
+    /// Somebody wants all that there are: those without a version are left out.
+    All,
+    /// CI, wherever that is allowed: so are those that are not what their pinned version says.
+    Usual,
+}
+
+impl PushWish {
+    /// Whether somebody asked for it.
+    fn is_asked(self) -> bool {
+        self != Self::Usual
+    }
+}
 
 /// Makes images, and hands them to an engine if that is wanted.
 pub(super) fn image(session: &Session, words: &[String], load: bool) -> Result<u8, CliError> {
@@ -68,7 +91,7 @@ pub(super) fn release(session: &Session, words: &[String]) -> Result<u8, CliErro
     }
     may_push(session, &wants, true)?;
     let layout = wants.workspaces.layout().clone();
-    let mut report = released(session, wants, &names)?;
+    let mut report = released(session, wants, &names, PushWish::Named)?;
     report.seconds = began.elapsed().as_secs_f64();
     close(session, &layout, &report)
 }
@@ -78,9 +101,12 @@ pub(super) fn released(
     session: &Session,
     wants: ImageWants,
     names: &BTreeSet<Name>,
+    wish: PushWish,
 ) -> Result<RunReport, CliError> {
+    let began = Instant::now();
     let work = ImageWork::new(session, wants);
-    let report = session.host.runtime()?.block_on(work.release(names))?;
+    let mut report = session.host.runtime()?.block_on(work.release(names, wish))?;
+    report.seconds = began.elapsed().as_secs_f64();
     work.keep(&report.images);
     Ok(report)
 }
@@ -188,51 +214,16 @@ fn plan(session: &Session, wants: ImageWants) -> Result<u8, CliError> {
     Ok(fault.map_or(0, |fault| fault.kind.exit_code()))
 }
 
-/// A line for each image: what would be done with it, and why.
-pub(super) fn table(planned: &[Seen]) -> Table {
-    let mut table =
-        Table::new([("image", Align::Left), ("would be", Align::Left), ("because", Align::Left)]);
-    for seen in planned {
-        let [image, would_be, why] = seen.row();
-        table.row(vec![Cell::new(Role::Name, image), Cell::from(would_be), Cell::from(why)]);
-    }
-    table
-}
-
-/// Tells what became of images, and gives the exit code.
+/// Tells what became of images, and gives the exit code. Artifacts below them are told if something is
+/// wrong with them.
 fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, CliError> {
-    let style = if session.flags.json { session.stderr_style() } else { session.stdout_style() };
-    let text = closing(session, layout, report, style);
-    match session.flags.json {
-        true => {
-            session.console().err(&text);
-            session.say(&render_json(report))?;
-        }
-        false => session.say(&text)?,
-    }
-    if let Some(actions) = super::actions::Actions::from_host(&session.host) {
-        actions.annotate(report, "released", layout)?;
-    }
-    Ok(report.exit_code())
-}
-
-/// What is told of a run that made or released images: artifacts that failed, and the images.
-pub(super) fn closing(
-    session: &Session,
-    layout: &Layout,
-    report: &RunReport,
-    style: crate::report::Style,
-) -> String {
     let artifacts = RunReport { images: Vec::new(), ..report.clone() };
-    let mut text = match artifacts.is_good() && !session.flags.verbose {
-        true => String::new(),
-        false => ensure::closing(session, layout, &artifacts, ensure::DONE, style) + "\n",
-    };
-    let is_silent = session.flags.quiet && report.is_good();
-    if !is_silent {
-        text += &render_images(&report.images, session.flags.verbose, report.seconds, style);
+    let is_short = artifacts.is_good() && !session.flags.verbose && !session.flags.json;
+    let images = || RunReport { artifacts: Vec::new(), ..report.clone() };
+    match is_short {
+        true => ensure::close_as(session, layout, &images(), "released"),
+        false => ensure::close_as(session, layout, report, ensure::DONE),
     }
-    text
 }
 
 /// Things with commas between them.

@@ -190,7 +190,7 @@ pub(super) fn image<'w>(workspaces: &'w Workspaces, name: &Name) -> &'w Image {
 }
 
 /// The subsystems whose binaries are in the image of `name`: those it is with, and its own.
-pub(super) fn needed(workspaces: &Workspaces, name: &Name) -> Vec<Name> {
+pub(in super::super) fn needed(workspaces: &Workspaces, name: &Name) -> Vec<Name> {
     let subsystems = &workspaces.any().subsystems;
     let with = image(workspaces, name).with.iter();
     let all = with.filter(|part| *part != name).chain([name]);

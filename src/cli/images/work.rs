@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
-    execute::{LockChange, write_lock},
+    execute::{LockChange, OwnVersion, write_lock},
     image::{
         BaseFiles, BuildEngine, ImageSpec, ImageState, MovedTag, look_at, move_tag, push, to_push,
         trusted_image,
@@ -33,23 +33,13 @@ use super::{
         run::{RunRequest, open_screen, run},
         session::Session,
     },
-    ImageWants, unreleasable,
+    ImageWants, PushWish, Seen, unreleasable,
     wants::needed,
 };
 
 /// How many images are looked at, or pushed, at once.
 const AT_ONCE: usize = 8;
 const PUSHES_AT_ONCE: usize = 3;
-
-/// An image, and what was found at its tag.
-pub(in super::super) struct Seen {
-    /// Its subsystem.
-    pub(in super::super) name: Name,
-    /// What it should be, if that is known.
-    pub(in super::super) spec: Option<ImageSpec>,
-    /// What is at its tag.
-    pub(in super::super) state: Result<ImageState, Fault>,
-}
 
 /// Images at work.
 pub(in super::super) struct ImageWork<'s> {
@@ -72,33 +62,48 @@ impl<'s> ImageWork<'s> {
 
     /// Looks at the tags of all images, side by side.
     pub(in super::super) async fn look_at_tags(&self) -> Vec<Seen> {
-        let known: Vec<_> = self.wants.specs.values().flatten().collect();
-        let repositories: Vec<_> = known.iter().map(|spec| spec.repository.clone()).collect();
+        let all: Vec<Name> = self.wants.specs.keys().cloned().collect();
+        self.look_at(&all).await
+    }
+
+    /// Looks at the tags of the images of `names`, side by side.
+    pub(in super::super) async fn look_at(&self, names: &[Name]) -> Vec<Seen> {
+        let known = names.iter().filter_map(|name| Some((name, self.wants.specs.get(name)?)));
+        let known: Vec<_> = known.collect();
+        let repositories = known.iter().filter_map(|(_, spec)| spec.as_ref().ok());
+        let repositories: Vec<_> = repositories.map(|spec| spec.repository.clone()).collect();
         self.wants.registries.expect(&repositories).await;
         // The first of each registry shows what that wants to be shown, once for all.
         let mut hosts = BTreeSet::new();
-        let (first, others): (Vec<_>, Vec<_>) = self.wants.specs.iter().partition(|(_, spec)| {
+        let (first, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|(_, spec)| {
             spec.as_ref().is_ok_and(|spec| hosts.insert(spec.repository.host()))
         });
         let mut all = Vec::new();
         for looks in [first, others] {
-            let looks = looks.into_iter().map(|(name, spec)| self.seen(name, spec));
+            let looks = looks.into_iter().map(|(name, spec)| self.find_state(name, spec));
             all.extend(stream::iter(looks).buffered(AT_ONCE).collect::<Vec<_>>().await);
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
     }
 
-    async fn seen(&self, name: &Name, spec: &Result<ImageSpec, Fault>) -> Seen {
-        let name = name.clone();
-        match spec {
-            Ok(spec) => {
+    /// Looks at the tag of one image.
+    pub(in super::super) async fn find_state(
+        &self,
+        name: &Name,
+        spec: &Result<ImageSpec, Fault>,
+    ) -> Seen {
+        let why = unreleasable(&self.workspaces().any().subsystems[name]);
+        let is_versioned = why.is_none();
+        let (spec, state) = match (spec, why) {
+            (Err(fault), _) => (None, Err(fault.clone())),
+            (Ok(spec), Some(why)) => (Some(spec.clone()), Err(why)),
+            (Ok(spec), None) => {
                 let state = look_at(&self.wants.registries, spec, self.locked(spec)).await;
-                let state = self.trusted(spec, state).await;
-                Seen { name, spec: Some(spec.clone()), state }
+                (Some(spec.clone()), self.trusted(spec, state).await)
             }
-            Err(fault) => Seen { name, spec: None, state: Err(fault.clone()) },
-        }
+        };
+        Seen { name: name.clone(), spec, state, is_versioned }
     }
 
     /// The same as `state`, but for an image that `trust: ci` does not take.
@@ -119,16 +124,36 @@ impl<'s> ImageWork<'s> {
         }
     }
 
-    /// As [`Self::look_at_tags`], as far as a release would get that far.
+    /// As [`Self::look_at_tags`], as far as a release would get that far: what is missing may not be
+    /// what its version says.
     pub(in super::super) async fn planned(&self) -> Vec<Seen> {
         let mut planned = self.look_at_tags().await;
         for seen in &mut planned {
-            let why = unreleasable(&self.workspaces().any().subsystems[&seen.name]);
-            if let (Some(why), Ok(ImageState::Absent)) = (why, &seen.state) {
-                seen.state = Err(why);
+            let missing = seen.spec.as_ref().filter(|_| seen.state == Ok(ImageState::Absent));
+            let refused = match missing {
+                Some(spec) => self.refusal(spec).await,
+                None => Ok(None),
+            };
+            match refused {
+                Ok(None) => {}
+                Ok(Some(why)) | Err(why) => seen.state = Err(why),
             }
         }
         planned
+    }
+
+    /// Why what is in the workspace is not the version that the image would be released as.
+    async fn refusal(&self, spec: &ImageSpec) -> Result<Option<Fault>, Fault> {
+        let workspaces = self.workspaces();
+        let own_version = OwnVersion {
+            workspaces,
+            runner: &self.session.host.runner(1),
+            is_shared: !spec.repository.is_local(),
+            offline: self.session.flags.offline,
+        };
+        let platform = workspaces.any().platform;
+        let id = ArtifactId { name: spec.name.clone(), platform };
+        own_version.refusal_of_image(&id, &spec.version).await
     }
 
     /// What `forge.lock` says of the image.
@@ -138,15 +163,18 @@ impl<'s> ImageWork<'s> {
         workspace.lock.get(&spec.name, version)?.image.as_ref()
     }
 
-    /// Brings all images to their registries: makes what no tag has, of what can be built.
+    /// Brings all images to their registries: makes what no tag has, of what can be built. What is a
+    /// failure of those that are not to be released, `wish` decides.
     pub(in super::super) async fn release(
         &self,
         names: &BTreeSet<Name>,
+        wish: PushWish,
     ) -> Result<RunReport, CliError> {
         let mut images: BTreeMap<Name, ImageReport> = BTreeMap::new();
         let mut missing: BTreeMap<Name, ImageSpec> = BTreeMap::new();
         let mut there = Vec::new();
         for seen in self.planned().await.into_iter().filter(|seen| names.contains(&seen.name)) {
+            let may_be_left_out = seen.may_be_left_out(wish);
             match (seen.state, seen.spec) {
                 (Ok(ImageState::Absent), Some(spec)) => drop(missing.insert(seen.name, spec)),
                 (Ok(ImageState::Released { digest }), Some(spec)) => {
@@ -159,7 +187,14 @@ impl<'s> ImageWork<'s> {
                 }
                 (Ok(ImageState::Other { why, .. }), Some(spec)) => {
                     let fault = Self::other(&spec, &why);
-                    images.insert(seen.name, failed(&spec, fault));
+                    let image = match wish.is_asked() || self.follows_tag(&seen.name) {
+                        true => failed(&spec, fault),
+                        false => left_out(&spec, &fault),
+                    };
+                    images.insert(seen.name, image);
+                }
+                (Err(fault), Some(spec)) if may_be_left_out => {
+                    images.insert(seen.name, left_out(&spec, &fault));
                 }
                 (state, spec) => {
                     let fault = state.err().unwrap_or_else(|| broken(&seen.name));
@@ -312,6 +347,11 @@ impl<'s> ImageWork<'s> {
         Ok(moved)
     }
 
+    /// Whether the tag of the project is its version.
+    fn follows_tag(&self, name: &Name) -> bool {
+        self.workspaces().any().subsystems[name].follows_tag
+    }
+
     /// Another image is at the tag: what to say of that.
     pub(super) fn other(spec: &ImageSpec, why: &str) -> Fault {
         let what = format!("{} is another image", spec.reference());
@@ -336,7 +376,12 @@ impl<'s> ImageWork<'s> {
     /// Enters images and bases into `forge.lock`.
     pub(in super::super) fn keep(&self, images: &[ImageReport]) {
         let mut changes = self.base_changes();
+        // No commit of that tag could hold what the run of its tag enters.
+        let is_of_tag = self.session.surroundings().tag().is_some();
         for image in images.iter().filter(|image| image.how.is_good() && image.fault.is_none()) {
+            if is_of_tag && self.follows_tag(&image.name) {
+                continue;
+            }
             let Some(Ok(spec)) = self.wants.specs.get(&image.name) else { continue };
             let Some(digest) = image.digest else { continue };
             let locked = LockedImage { digest, fingerprint: spec.print.fingerprint };
@@ -373,45 +418,6 @@ impl<'s> ImageWork<'s> {
     }
 }
 
-impl Seen {
-    /// What is wrong, if something is.
-    pub(in super::super) fn fault(&self) -> Option<&Fault> {
-        self.state.as_ref().err()
-    }
-
-    /// The image, what would be done with it, and why.
-    pub(super) fn row(&self) -> [String; 3] {
-        let image = self.spec.as_ref().map(|spec| spec.reference().to_string());
-        let (would_be, why) = match &self.state {
-            Ok(ImageState::Released { .. }) => ("left as it is", "its tag has it".to_owned()),
-            Ok(ImageState::Absent) => ("built, then pushed", "no tag has it".to_owned()),
-            Ok(ImageState::Other { why, .. }) => ("refused", format!("its tag has another: {why}")),
-            Err(fault) => ("failed", fault.to_string()),
-        };
-        [image.unwrap_or_else(|| self.name.to_string()), would_be.to_owned(), why]
-    }
-
-    /// The same as JSON.
-    pub(super) fn json(&self) -> serde_json::Value {
-        let [image, would_be, why] = self.row();
-        let digest = match &self.state {
-            Ok(ImageState::Released { digest } | ImageState::Other { digest, .. }) => {
-                Some(format!("sha256:{digest}"))
-            }
-            _ => None,
-        };
-        serde_json::json!({
-            "name": self.name.as_str(),
-            "version": self.spec.as_ref().map(|spec| spec.version.as_str()),
-            "image": image,
-            "would_be": would_be,
-            "because": why,
-            "digest": digest,
-            "fingerprint": self.spec.as_ref().map(|spec| spec.print.fingerprint.to_string()),
-        })
-    }
-}
-
 /// An image that stands `how`.
 pub(super) fn report(spec: &ImageSpec, how: ImageHow, why: &str) -> ImageReport {
     ImageReport {
@@ -426,6 +432,11 @@ pub(super) fn report(spec: &ImageSpec, how: ImageHow, why: &str) -> ImageReport 
         reason: why.to_owned(),
         fault: None,
     }
+}
+
+/// An image that is not released, which is no failure.
+fn left_out(spec: &ImageSpec, why: &Fault) -> ImageReport {
+    report(spec, ImageHow::Skipped, &why.to_string())
 }
 
 pub(super) fn failed(spec: &ImageSpec, fault: Fault) -> ImageReport {

@@ -128,7 +128,12 @@ async fn released(
     since: &Since<'_>,
 ) -> Result<(BTreeMap<Name, Base>, BTreeMap<Name, String>), Fault> {
     let subsystems: Vec<_> = names.iter().map(|name| &workspace.subsystems[name]).collect();
-    let stems: Vec<&str> = subsystems.iter().map(|subsystem| subsystem.tag.as_str()).collect();
+    let stem = |subsystem: &&Subsystem| match subsystem.follows_tag {
+        true => PROJECT_STEM.to_owned(),
+        false => subsystem.tag.as_str().to_owned(),
+    };
+    let stems: Vec<String> = subsystems.iter().map(stem).collect();
+    let stems: Vec<&str> = stems.iter().map(String::as_str).collect();
     let tags = match since.offline {
         false => history.remote().await?.tags(&stems).await?,
         true => {
@@ -158,9 +163,22 @@ impl Tags {
         Self(tags)
     }
 
+    /// The highest tag of the project itself.
+    fn last_of_project(&self) -> Option<RemoteTag> {
+        let ranked = self.0.iter().filter_map(|tag| {
+            let name = tag.tag.name.as_str();
+            let version = Precedence::parse(name).filter(|_| name.starts_with(PROJECT_STEM))?;
+            Some((version, tag))
+        });
+        ranked.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, tag)| tag.clone())
+    }
+
     /// The last release of `subsystem`: the highest by its scheme, or the pinned version's, or else that of
     /// the highest version before it, or of any. Says whether it is one of the version that it has now.
     fn last(&self, subsystem: &Subsystem) -> Option<(RemoteTag, bool)> {
+        if subsystem.follows_tag {
+            return self.last_of_project().map(|tag| (tag, true));
+        }
         let stem = subsystem.tag.as_str();
         let start = self.0.partition_point(|tag| tag.tag.name.as_str() < stem);
         let own = self.0[start..].iter().take_while(|tag| tag.tag.name.starts_with(stem));
@@ -183,6 +201,9 @@ impl Tags {
         Some((tag.clone(), rank.0))
     }
 }
+
+/// What the tags of the project begin with.
+const PROJECT_STEM: &str = "v";
 
 /// What differs from each base, committed or not: one process for all of them.
 async fn changed(

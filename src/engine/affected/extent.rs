@@ -98,6 +98,9 @@ impl<'w> PathScope<'w> {
                 false => Reason::Used(file.to_owned()),
             });
         }
+        if self.of_image().iter().any(|start| is_at(file, start)) {
+            return Some(Reason::Own(file.to_owned()));
+        }
         if self.linked.iter().any(|start| is_at(file, start)) {
             return Some(Reason::Linked(file.to_owned()));
         }
@@ -112,6 +115,7 @@ impl<'w> PathScope<'w> {
         let also = self.subsystem.shared.patterns();
         starts.extend(also.map(|pattern| SharedInputs::start(pattern).to_owned()));
         starts.extend(self.linked.iter().cloned());
+        starts.extend(self.of_image());
         if let Some(ImportClosure { packages, embeds, rules, .. }) = &self.reach {
             let embedding = embeds.iter().map(|(folder, _)| folder);
             starts.extend(packages.iter().chain(rules).chain(embedding).cloned());
@@ -141,9 +145,24 @@ impl<'w> PathScope<'w> {
         Own::for_subsystem(self.subsystem).map(|own| own.starts()).unwrap_or_default()
     }
 
+    /// The files and folders that go into its image, and what its Dockerfile sees.
+    fn of_image(&self) -> Vec<String> {
+        let Some(image) = &self.subsystem.image else { return Vec::new() };
+        let dockerfile = image.dockerfile.iter().flat_map(|it| [&it.path, &it.context]);
+        let files = image.files.iter().map(|file| &file.from).chain(dockerfile);
+        files.map(|path| start_of(path)).collect()
+    }
+
     fn imports(&self) -> bool {
         self.subsystem.shared.imports
     }
+}
+
+/// `path` as [`is_at`] takes it; the workspace itself is the empty one.
+fn start_of(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let text = text.trim_end_matches('/');
+    if text == "." { String::new() } else { text.to_owned() }
 }
 
 /// Whether `file` is `start` or below it; all is below the empty path.

@@ -66,8 +66,10 @@ fn spread(workspace: &Workspace, names: &BTreeSet<Name>, all: &mut BTreeMap<Name
         let rest = names.iter().filter(|name| !all.contains_key(*name));
         let next: Vec<(Name, Name)> = rest
             .filter_map(|name| {
-                let needs = &workspace.subsystems[name].build_needs;
-                Some((name.clone(), needs.iter().find(|need| all.contains_key(*need))?.clone()))
+                let subsystem = &workspace.subsystems[name];
+                let with = subsystem.image.iter().flat_map(|image| &image.with);
+                let mut needs = subsystem.build_needs.iter().chain(with);
+                Some((name.clone(), needs.find(|need| all.contains_key(*need))?.clone()))
             })
             .collect();
         if next.is_empty() {

@@ -31,6 +31,8 @@ pub struct Facts<'a> {
     pub surroundings: &'a Surroundings,
     /// Whether others read the store that is published to; or why nothing can be published.
     pub store: Result<bool, String>,
+    /// Whether others read the registries that images are pushed to; nothing if there are none.
+    pub registry: Option<bool>,
     /// What the flags say of publishing.
     pub wish: PublishChoice,
     /// The one stage that was called by its name, if it is one alone.
@@ -190,7 +192,7 @@ impl Facts<'_> {
         if let PublishChoice::Forbidden(flag) = self.wish {
             return Some(format!("{flag} forbids it"));
         }
-        if let (Err(why), false) = (&self.store, is_replaced) {
+        if let (Err(why), None, false) = (&self.store, self.registry, is_replaced) {
             return Some(why.clone());
         }
         let permission = self.permission(is_replaced);
@@ -250,7 +252,8 @@ impl Facts<'_> {
 
     /// Whether others may see what happens here. A task may show it to anybody, whatever the store is.
     fn permission(&self, is_replaced: bool) -> Permission {
-        let is_shared = *self.store.as_ref().unwrap_or(&true);
+        // A folder may be written where a registry may not: what pushes looks again.
+        let is_shared = *self.store.as_ref().unwrap_or(&self.registry.unwrap_or(true));
         may_publish_to(self.surroundings, is_shared || is_replaced)
     }
 

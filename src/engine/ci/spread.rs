@@ -59,11 +59,11 @@ impl SpreadWorkflow {
     fn plan(&self) -> String {
         let (folder, jobs) = (self.plain.folder_words(), self.jobs);
         let run = format!("forge matrix{folder} --misses --jobs {jobs}");
-        let env = self.plain.login();
+        let env = self.plain.all_logins();
         let step = Step { name: "Plan", id: "plan", run: &run, env: &env, ..Step::default() };
         format!(
             "{}{RUNNER}    outputs:\n      matrix: ${{{{ steps.plan.outputs.matrix }}}}\n      jobs: ${{{{ steps.plan.outputs.jobs }}}}\n{}{}",
-            steps::job("plan", "", &[], READ),
+            steps::job("plan", "", &[], &self.plain.registries.reading(READ)),
             self.begin(false),
             step.render(),
         )
@@ -92,10 +92,10 @@ impl SpreadWorkflow {
         let build =
             Step { name: "Build and test", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
         let mut env = vec![("COMMAND", "${{ matrix.publish }}")];
-        env.extend(self.plain.login());
+        env.extend(self.plain.all_logins());
         let publish =
             Step { name: "Publish", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
-        Self::spread("publish", IS_ACCEPTED, WRITE)
+        Self::spread("publish", IS_ACCEPTED, &self.plain.registries.publishing(false))
             + &self.begin(true)
             + &build.render()
             + &publish.render()
@@ -119,14 +119,16 @@ impl SpreadWorkflow {
     /// The job that says what is missing after all the others, and releases the project on its tag.
     fn close(&self, before: &[&str]) -> String {
         let folder = self.plain.folder_words();
-        let run = format!("forge ci:close{folder}{}", steps::result_words(before));
+        let partial = if self.plain.registries.are_there() { " --partial" } else { "" };
+        let run = format!("forge ci:close{folder}{partial}{}", steps::result_words(before));
         let results = steps::results(before);
         let mut env: Vec<(&str, &str)> =
             results.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        env.extend(self.plain.login());
+        env.extend(self.plain.all_logins());
         let step = Step { name: "Close", run: &run, env: &env, ..Step::default() };
         let condition = format!("!cancelled() && {IS_ACCEPTED}");
-        let job = steps::job("close", &condition, before, WRITE);
+        let rights = self.plain.registries.reading(WRITE);
+        let job = steps::job("close", &condition, before, &rights);
         let pages = self.plain.pages(&folder);
         job + RUNNER + &self.begin(true) + &step.render() + &pages
     }

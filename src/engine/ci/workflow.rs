@@ -6,11 +6,10 @@
 //! Reference: "Workflow syntax for GitHub Actions" in GitHub's documentation.
 
 use super::{
-    ForgeInstall,
+    ForgeInstall, WorkflowRegistries,
     quote::shell_word,
     steps::{
         self, GIT_LOCAL, GIT_LOGIN, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, SUBJECTS, Step, TOKEN,
-        WRITE, WRITE_AND_ATTEST,
     },
 };
 
@@ -29,6 +28,8 @@ pub struct Workflow {
     pub has_pages: bool,
     /// Whether GitHub attests what is published.
     pub attests: bool,
+    /// Where images are pushed to.
+    pub registries: WorkflowRegistries,
 }
 
 impl Workflow {
@@ -38,7 +39,7 @@ impl Workflow {
     /// The file.
     #[must_use]
     pub fn render(&self) -> String {
-        let folder = self.folder_words();
+        let (folder, selection) = (self.folder_words(), self.registries.selection());
         let comment = "Written by `forge ci:init`. Require the status `done`.";
         let build =
             |run: &str, env| Step { name: "Build and test", run, env, ..Step::default() }.render();
@@ -50,12 +51,12 @@ impl Workflow {
             runner.clone(),
             steps::checkout(""),
             self.install.step("", false),
-            build(&format!("forge ci{folder}"), &self.login()),
-            steps::job("publish", IS_ACCEPTED, &[], self.rights()),
+            build(&format!("forge ci{folder}{selection}"), &self.login()),
+            steps::job("publish", IS_ACCEPTED, &[], &self.rights()),
             runner,
             steps::checkout(""),
             self.install.step("", true),
-            build(&format!("forge ci{folder} --no-publish"), &self.no_login()),
+            build(&format!("forge ci{folder}{selection} --no-publish"), &self.no_login()),
             self.publish(&format!("forge ci:release{folder}")),
             if self.attests { steps::attest() } else { String::new() },
             self.pages(&folder),
@@ -76,12 +77,12 @@ impl Workflow {
     pub(super) fn publish(&self, run: &str) -> String {
         let (id, more) = if self.attests { ("publish", SUBJECTS) } else { ("", "") };
         let run = format!("{run}{more}");
-        Step { name: "Publish", id, run: &run, env: &self.login(), ..Step::default() }.render()
+        Step { name: "Publish", id, run: &run, env: &self.all_logins(), ..Step::default() }.render()
     }
 
     /// What the job may that publishes.
-    fn rights(&self) -> &'static [&'static str] {
-        if self.attests { WRITE_AND_ATTEST } else { WRITE }
+    pub(super) fn rights(&self) -> Vec<&'static str> {
+        self.registries.publishing(self.attests)
     }
 
     /// What a step gets that builds beside one that publishes.
@@ -93,6 +94,11 @@ impl Workflow {
     pub(super) fn login(&self) -> Vec<(&'static str, &'static str)> {
         let git = GIT_LOGIN.into_iter().filter(|_| self.claims);
         [TOKEN].into_iter().chain(git).collect()
+    }
+
+    /// What a step gets that may also have the logins to registries.
+    pub(super) fn all_logins(&self) -> Vec<(&'static str, &str)> {
+        self.login().into_iter().chain(self.registries.logins()).collect()
     }
 
     /// The step that publishes pages, if there are some.
@@ -115,6 +121,7 @@ mod tests {
             claims: false,
             has_pages: false,
             attests: false,
+            registries: WorkflowRegistries::default(),
         }
     }
 
@@ -143,6 +150,24 @@ mod tests {
         );
         assert_eq!(text.matches("id-token: write").count(), 1, "{text}");
         assert!(!workflow("").render().contains("attest"));
+    }
+
+    #[test]
+    fn only_images_give_rights_and_logins_for_registries() {
+        assert!(!workflow("").render().contains("packages:"));
+        let with = |hosts: &[&str]| {
+            let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+            let registries = WorkflowRegistries { hosts, follow_tags: true };
+            Workflow { registries, ..workflow("") }.render()
+        };
+        let text = with(&["ghcr.io"]);
+        assert_eq!(text.matches("packages: write").count(), 1, "{text}");
+        assert!(!text.contains("REGISTRY") && text.contains("run: forge ci --affected\n"));
+        let text = with(&["r.example.org"]);
+        assert!(!text.contains("packages:"), "{text}");
+        assert_eq!(text.matches("FORGE_REGISTRY: r.example.org\n").count(), 1, "{text}");
+        assert_eq!(text.matches("secrets.REGISTRY_TOKEN").count(), 1, "{text}");
+        assert!(with(&["a.example.org", "b.example.org"]).contains("secrets.DOCKER_AUTH_CONFIG"));
     }
 
     #[test]

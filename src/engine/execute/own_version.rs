@@ -9,7 +9,7 @@ use super::Context;
 use crate::{
     affected::PathScope,
     git::History,
-    model::{Fault, Kind},
+    model::{ArtifactId, Fault, Kind, TagStem},
     probe::ArtifactSpec,
     process::CommandRunner,
     workspace::{Subsystem, Workspaces},
@@ -23,6 +23,20 @@ struct Candidate<'a> {
     tag: String,
     /// The commit that is checked out.
     head: String,
+}
+
+/// Something that is about to be published under a version.
+#[derive(Clone, Copy)]
+struct VersionClaim<'a> {
+    id: &'a ArtifactId,
+    /// The version as a tag has it.
+    version: &'a str,
+    /// What its tags begin with.
+    stem: &'a TagStem,
+    /// Whether it is made of code in the workspace.
+    in_repo: bool,
+    /// Whether only a release has that version.
+    is_past: bool,
 }
 
 /// What has to be known of a run to tell whether artifacts are what their versions say.
@@ -67,7 +81,33 @@ impl OwnVersion<'_> {
     /// When that cannot be found out: `Store` if the remote does not say which tags there are, `Failed`
     /// without git, `Interrupted`.
     pub async fn refusal(&self, want: &ArtifactSpec) -> Result<Option<Fault>, Fault> {
-        let subsystem = self.workspaces.subsystem(&want.id);
+        let claim = VersionClaim {
+            id: &want.id,
+            version: &want.version,
+            stem: &want.stem,
+            in_repo: want.in_repo,
+            is_past: want.is_past,
+        };
+        self.refusal_of(&claim).await
+    }
+
+    /// As [`Self::refusal`], of the image of a subsystem. What it is made of lies in the workspace.
+    ///
+    /// # Errors
+    /// As [`Self::refusal`].
+    pub async fn refusal_of_image(
+        &self,
+        id: &ArtifactId,
+        version: &str,
+    ) -> Result<Option<Fault>, Fault> {
+        let subsystem = self.workspaces.subsystem(id);
+        let is_past = subsystem.is_chosen;
+        let stem = &subsystem.tag;
+        self.refusal_of(&VersionClaim { id, version, stem, in_repo: true, is_past }).await
+    }
+
+    async fn refusal_of(&self, want: &VersionClaim<'_>) -> Result<Option<Fault>, Fault> {
+        let subsystem = self.workspaces.subsystem(want.id);
         let has_scheme = subsystem.scheme.is_some();
         // What was released before, and what is pinned by a commit or a digest, is that.
         if want.is_past || !want.in_repo && !has_scheme {
@@ -84,7 +124,10 @@ impl OwnVersion<'_> {
             let why = format!("{} is in no git repository that could say so", root.display());
             return Ok(has_scheme.then(|| refused(want).because(why)));
         };
-        let tag = want.stem.first(&want.version);
+        let tag = match subsystem.follows_tag {
+            true => want.version.to_owned(),
+            false => want.stem.first(want.version),
+        };
         let Some(tagged) = self.tagged(&history, &tag, has_scheme).await? else {
             let why = format!("there is no git tag `{tag}` that says which commit it is");
             let fault = || refused(want).because(why).hint(release_it(subsystem));
@@ -152,13 +195,16 @@ impl Candidate<'_> {
     }
 }
 
-fn refused(want: &ArtifactSpec) -> Fault {
+fn refused(want: &VersionClaim<'_>) -> Fault {
     let what = format!("{} is not published: it is not {}", want.id.name, want.version);
     Fault::new(Kind::Usage, what)
 }
 
 fn release_it(subsystem: &Subsystem) -> String {
     match subsystem.scheme {
+        None if subsystem.follows_tag => {
+            "check out the tag as it was pushed; a new tag gives what is committed a version".into()
+        }
         Some(_) => format!(
             "`forge release:binary {}` gives what is committed a version of its own; to publish that \
              version, check out its tag",

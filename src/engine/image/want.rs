@@ -141,6 +141,7 @@ mod tests {
             files: Vec::new(),
             with: std::collections::BTreeSet::new(),
             dockerfile: None,
+            with_binaries: false,
         };
         let print = |image: &Image| {
             let inputs = PlatformInputs { image, files: [0; 32], artifacts: BTreeMap::new() };

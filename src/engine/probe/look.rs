@@ -73,7 +73,8 @@ impl Prober<'_> {
             return self.look_no_further(look, Some("--force"));
         };
         if let Some((mut record, repair)) = self.look_at_installed(&mut look, installed) {
-            let publish = self.options.publish && !self.is_done(&look.want, &mut record).await?;
+            let publish =
+                self.publishes(&look.want) && !self.is_done(&look.want, &mut record).await?;
             return Ok(look.finding(
                 Verdict::Fresh { record, repair },
                 "installed and proven",
@@ -81,7 +82,8 @@ impl Prober<'_> {
             ));
         }
         if let Some((record, key)) = self.look_in_cache(&mut look).await {
-            let publish = self.options.publish && !self.is_released(&look.want, &record).await?;
+            let publish =
+                self.publishes(&look.want) && !self.is_released(&look.want, &record).await?;
             return Ok(look.finding(Verdict::Cached { record, key }, "in your cache", publish));
         }
         if let Some((store, revision)) = self.look_in_stores(&mut look).await? {
@@ -89,6 +91,11 @@ impl Prober<'_> {
             return Ok(look.finding(Verdict::Released { store, revision }, reason, false));
         }
         self.look_no_further(look, None)
+    }
+
+    /// Whether the first store should have it: not what is only released as an image.
+    fn publishes(&self, want: &ArtifactSpec) -> bool {
+        self.options.publish && self.workspaces.subsystem(&want.id).releases_binaries()
     }
 
     /// Whether the release of what is installed is there. A no-op asks nobody, unless somebody asks for
@@ -188,7 +195,7 @@ impl Prober<'_> {
 
     /// Nobody has it: the vendor, or a build.
     fn look_no_further(&self, look: ProbeState, forced: Option<&str>) -> Result<Finding, Fault> {
-        let publish = self.options.publish;
+        let publish = self.publishes(&look.want);
         let reason = match (forced, &look.why) {
             (Some(forced), _) => forced.to_owned(),
             (None, Some(why)) => why.clone(),

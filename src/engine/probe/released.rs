@@ -49,6 +49,11 @@ impl Prober<'_> {
         &self,
         look: &mut ProbeState,
     ) -> Result<Option<(usize, Revision)>, Fault> {
+        if !self.workspaces.subsystem(&look.want.id).releases_binaries() {
+            look.note("the releases", "not asked: it is released as an image, and not by itself");
+            look.why.get_or_insert("it is released as an image alone".to_owned());
+            return Ok(None);
+        }
         let mut doubt: Option<Fault> = None;
         for (index, store) in self.stores.iter().enumerate() {
             let url = store.url().to_owned();

@@ -19,6 +19,11 @@ pub enum Gap {
         /// Its tag.
         tag: String,
     },
+    /// There is no image.
+    Image {
+        /// The image by its tag.
+        image: String,
+    },
     /// A file of a release.
     File {
         /// The release's tag.
@@ -35,6 +40,7 @@ impl Gap {
     pub fn tag(&self) -> &str {
         match self {
             Self::Release { tag } | Self::Draft { tag } | Self::File { tag, .. } => tag,
+            Self::Image { image } => image,
         }
     }
 
@@ -42,7 +48,7 @@ impl Gap {
     pub fn file(&self) -> Option<&str> {
         match self {
             Self::File { file, .. } => Some(file),
-            Self::Release { .. } | Self::Draft { .. } => None,
+            Self::Release { .. } | Self::Draft { .. } | Self::Image { .. } => None,
         }
     }
 }
@@ -51,6 +57,7 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Release { tag } => write!(f, "there is no release {tag}"),
+            Self::Image { image } => write!(f, "there is no image {image}"),
             Self::Draft { tag } => write!(f, "{tag} is a draft"),
             Self::File { tag, file, .. } => write!(f, "{tag} has no {file}"),
         }

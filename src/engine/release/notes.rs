@@ -8,6 +8,7 @@ use super::{
     change::{Chapter, NoteEntry},
     changelog::{Links, contributors, credits, reference, told},
     components::Components,
+    image_notes::ImageNotes,
 };
 
 /// GitHub takes no longer text for a release, in characters.
@@ -28,6 +29,8 @@ pub struct Notes {
     pub before: Components,
     /// The versions now.
     pub now: Components,
+    /// Its images, and what it lacks.
+    pub images: ImageNotes,
 }
 
 impl Notes {
@@ -68,7 +71,7 @@ impl Notes {
     /// What is never left out: the table of components, and since when.
     fn tail(&self) -> String {
         let changed = self.before.changes(&self.now);
-        let mut text = String::new();
+        let mut text = self.images.render();
         if !changed.is_empty() {
             text.push_str("## Components\n\n| component | before | now |\n|---|---|---|\n");
             for (name, before, now) in changed {
@@ -161,6 +164,7 @@ mod tests {
             commits: commits.collect(),
             before: Components::read("versions: { nats: v2.10.23, old: v1 }", None),
             now: Components::read("versions: { nats: v2.10.24, new: v1 }", None),
+            images: ImageNotes::default(),
         }
     }
 

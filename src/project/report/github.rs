@@ -9,12 +9,15 @@ use std::path::Path;
 use super::{
     compilers::CodePlace,
     failures::{Failures, fault_of},
+    images::images_sum,
     place::LineStarts,
     summary::{columns, render_sum},
     text::one_line,
 };
 use crate::console::{ConsoleReader, harmless};
-use crate::model::{ArtifactReport, Diagnostic, Fault, How, Problems, RunReport};
+use crate::model::{
+    ArtifactReport, Diagnostic, Fault, How, ImageHow, ImageReport, Problems, RunReport,
+};
 
 /// Begins a group: what is printed up to [`CLOSE_GROUP`] is folded under `title`.
 pub fn open_group(title: &str) -> String {
@@ -78,23 +81,46 @@ pub fn annotate_run(report: &RunReport) -> String {
     };
     let warning = |fault: &Fault| command("warning", &[], &lines(fault));
     let errors = Failures::in_report(report).failed.iter().map(error).collect::<String>();
-    errors + &report.warnings.iter().map(warning).collect::<String>()
+    let image = |one: &ImageReport| {
+        let title = format!("image of {} {}", one.name, one.version);
+        let fault = one.fault.as_ref().filter(|_| one.how == ImageHow::Failed)?;
+        Some(command("error", &[("title", title)], &lines(fault)))
+    };
+    let images = report.images.iter().filter_map(image).collect::<String>();
+    errors + &images + &report.warnings.iter().map(warning).collect::<String>()
 }
 
 /// The step summary in Markdown, for the file that `$GITHUB_STEP_SUMMARY` names. `done`
 /// is what was done to the artifacts: `ensured`.
 pub fn step_summary(report: &RunReport, done: &str) -> String {
-    let mut text = format!("### {}\n", markdown(&render_sum(report, done)));
+    let sum = match (report.artifacts.is_empty(), report.images.is_empty()) {
+        (true, false) => images_sum(&report.images, report.seconds),
+        (false, false) => {
+            format!("{}; {}", render_sum(report, done), images_sum(&report.images, report.seconds))
+        }
+        (_, true) => render_sum(report, done),
+    };
+    let mut text = format!("### {}\n", markdown(&sum));
     let rows: String =
         report.artifacts.iter().filter(|one| one.how != How::Fresh).map(row).collect();
     if !rows.is_empty() {
         text.push_str("\n| subsystem | version | how | size | time |\n|---|---|---|---:|---:|\n");
         text.push_str(&rows);
     }
+    let row = |one: &ImageReport| {
+        [one.pinned().unwrap_or_else(|| one.image.clone()), one.how.as_str().into()]
+    };
+    let rows: Vec<[String; 2]> = report.images.iter().map(row).collect();
+    if !rows.is_empty() {
+        text.push_str(&summary_table(["image", "how"], &rows));
+    }
     let failures = Failures::in_report(report);
     let failed = failures.failed.iter().map(|one| lines(&fault_of(one)));
     let skipped = failures.skipped.iter().map(|one| format!("{}: {}", one.id, one.reason));
-    let items: Vec<String> = failed.chain(skipped).map(|item| markdown(&item)).collect();
+    let images = report.images.iter().filter(|one| !one.how.is_good());
+    let images = images.map(|one| format!("image of {}: {}", one.name, one.reason));
+    let items: Vec<String> =
+        failed.chain(skipped).chain(images).map(|item| markdown(&item)).collect();
     if items.is_empty() { text } else { format!("{text}\n- {}\n", items.join("\n- ")) }
 }
 

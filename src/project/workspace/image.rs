@@ -41,6 +41,8 @@ pub struct Image {
     pub with: BTreeSet<Name>,
     /// The Dockerfile that makes it, if one does.
     pub dockerfile: Option<Dockerfile>,
+    /// `binaries:`: whether its binaries are released too, though the project's tag is its version.
+    pub with_binaries: bool,
 }
 
 /// What containers of an image are started with, as far as its spec says.
@@ -167,6 +169,7 @@ fn image(
         base,
         platforms,
         dockerfile,
+        with_binaries: scalar(node, "binaries").is_some_and(|flag| flag.text == "true"),
     })
 }
 

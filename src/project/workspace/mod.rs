@@ -160,9 +160,10 @@ impl Subsystem {
     }
 
     /// Whether its binaries are released. Those of an image that has the project's own version are
-    /// not: the image is the release.
+    /// not, unless its spec asks for them: the image is the release.
     pub fn releases_binaries(&self) -> bool {
-        self.has_binaries() && !(self.follows_tag && self.image.is_some())
+        let is_image = self.image.as_ref().is_some_and(|image| !image.with_binaries);
+        self.has_binaries() && !(self.follows_tag && is_image)
     }
 }
 

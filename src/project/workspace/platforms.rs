@@ -105,6 +105,13 @@ impl Workspaces {
         self.all.values().any(|workspace| workspace.subsystems[name].has_binaries())
     }
 
+    /// Those of `names` whose binaries are released.
+    pub fn with_released_binaries(&self, names: &BTreeSet<Name>) -> BTreeSet<Name> {
+        let is_released =
+            |name: &Name| self.all.values().any(|it| it.subsystems[name].releases_binaries());
+        names.iter().filter(|name| is_released(name)).cloned().collect()
+    }
+
     /// What `id` is built with: tools, which run on this machine.
     pub fn build_needs(&self, id: &ArtifactId) -> impl Iterator<Item = ArtifactId> {
         let tool = |name: &Name| ArtifactId { name: name.clone(), platform: Platform::host() };

@@ -134,6 +134,12 @@ pub(super) trait ReleaseHost: Send + Sync {
     /// What replaces the page of `found` by the notes of `release`.
     fn description(&self, found: &HostedRelease, release: &StoreRelease) -> ApiRequest;
 
+    /// As [`Self::description`], and what else its page says: whether it lacks something, whether it is
+    /// the latest.
+    fn page(&self, found: &HostedRelease, release: &StoreRelease) -> ApiRequest {
+        self.description(found, release)
+    }
+
     /// Where `release` is changed and removed.
     fn place(&self, release: &HostedRelease) -> Url {
         self.api().resource(&["releases", &release.id.to_string()])

@@ -43,8 +43,8 @@ use self::{
     wire::{HostedAsset, HostedRelease, HostedRepository},
 };
 use super::{
-    Access, AssetInfo, AssetStream, Receipt, ReleaseInfo, Store, StoreRelease, Upload, check_names,
-    retry::retrying,
+    Access, AssetInfo, AssetStream, Mode, Receipt, ReleaseInfo, Store, StoreRelease, Upload,
+    check_names, retry::retrying,
 };
 use crate::model::{Fault, Kind};
 
@@ -122,6 +122,38 @@ impl<H: ReleaseHost> Store for Hosted<H> {
             return Err(Fault::new(Kind::Store, what));
         };
         let (api, call) = (self.host.api(), self.host.description(&found, release));
+        retrying(api.settings(), || api.change(&call)).await.map(|()| true)
+    }
+
+    async fn announce(&self, release: &StoreRelease) -> Result<bool, Fault> {
+        check_names(&release.tag, "asset")?;
+        let api = self.host.api();
+        if api.account.login().await.is_none() {
+            return Err(api.who().await.needs_login());
+        }
+        let found = self.agreed(&release.tag, Duration::ZERO).await?;
+        if found.is_none() && release.is_partial && !release.expected.is_empty() {
+            let mode = match release.mode {
+                Mode::Detected => self.host.mode().await?,
+                asked => Some(asked),
+            };
+            // Nothing could be added to it later.
+            if mode == Some(Mode::Sealed) {
+                return Ok(false);
+            }
+        }
+        let target = match found {
+            Some(found) => found,
+            None => {
+                let visible = StoreRelease { mode: Mode::Append, ..release.clone() };
+                self.host.target(&visible).await?
+            }
+        };
+        // Where a release is made with its assets, that is still to be done.
+        let call = match target.draft && self.host.begins_with_assets() {
+            true => self.host.publication(&target, release, &[]).await?,
+            false => self.host.page(&target, release),
+        };
         retrying(api.settings(), || api.change(&call)).await.map(|()| true)
     }
 

@@ -7,16 +7,19 @@
 //!
 //! What depends on each other stays together, so that no job builds what another one builds. A runner
 //! takes jobs of its own: one that builds for several platforms gets the artifacts of all of them.
+//! An image has a job of its own, which makes it for all its platforms, with all that goes into it.
 
 mod deal;
 mod github;
 mod gitlab;
+mod images;
 mod runner;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use github::MOST_JOBS;
 pub use gitlab::GitlabPipeline;
+pub use images::ImageLoad;
 pub use runner::{PlatformRunner, RunnerHost};
 
 use crate::{
@@ -58,6 +61,8 @@ pub struct Job {
     pub runner: PlatformRunner,
     /// What it builds, by platform.
     pub artifacts: BTreeMap<Platform, BTreeSet<Name>>,
+    /// The images that it makes, each with its platforms.
+    pub images: BTreeMap<Name, BTreeSet<Platform>>,
     /// Seconds that it is expected to take.
     pub seconds: f64,
     /// What builds and tests it all; publishes nothing.
@@ -82,16 +87,27 @@ impl Fleet<'_> {
         needs.chain(subsystem.build_needs.iter().map(of(machine))).collect()
     }
 
-    /// Deals `wanted` out. `seconds` says how long each took the last time, where that is known.
+    /// Deals `wanted` and `images` out. `seconds` says how long each artifact took the last time, where
+    /// that is known. Each image has a job of its own, however many there may be.
     pub fn deal(
         &self,
         workspaces: &Workspaces,
         wanted: &BTreeSet<ArtifactId>,
+        images: &[ImageLoad],
         seconds: &BTreeMap<ArtifactId, f64>,
     ) -> Matrix {
         let usual = usual(seconds);
         let mut by_runner: BTreeMap<PlatformRunner, Vec<Load>> = BTreeMap::new();
-        for artifacts in self.clusters(workspaces, wanted) {
+        let mut left: Vec<&ImageLoad> = images.iter().collect();
+        let mut of_images = Vec::new();
+        for artifacts in self.clusters(workspaces, wanted, images) {
+            let (own, others): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|image| image.takes(&artifacts));
+            left = others;
+            if !own.is_empty() {
+                of_images.push(self.image_job(&own, &artifacts, seconds, usual));
+                continue;
+            }
             let runner = self.runner_of_all(&artifacts);
             let weight = artifacts.iter().map(|id| seconds.get(id).copied().unwrap_or(usual)).sum();
             by_runner.entry(runner).or_default().push(Load { artifacts, weight });
@@ -99,6 +115,10 @@ impl Fleet<'_> {
         let weights = |loads: &Vec<Load>| loads.iter().map(|load| load.weight).collect();
         let kinds: Vec<Vec<f64>> = by_runner.values().map(weights).collect();
         let counts = deal::share(&kinds, self.jobs);
+        let alone = BTreeSet::new();
+        let alone = left.into_iter().map(|it| self.image_job(&[it], &alone, seconds, usual));
+        of_images.extend(alone);
+        of_images.sort_by(|a, b| a.name.cmp(&b.name));
         let mut jobs = Vec::new();
         for (((runner, loads), weights), count) in by_runner.iter().zip(&kinds).zip(counts) {
             let dealt = deal::deal(weights, count);
@@ -109,21 +129,32 @@ impl Fleet<'_> {
             });
             jobs.extend(of_runner);
         }
+        jobs.extend(of_images);
         Matrix { jobs }
     }
 
-    /// Sets of artifacts of which some need others; sorted.
+    /// Sets of artifacts of which some need others, or that go into one image; sorted.
     fn clusters(
         &self,
         workspaces: &Workspaces,
         wanted: &BTreeSet<ArtifactId>,
+        images: &[ImageLoad],
     ) -> Vec<BTreeSet<ArtifactId>> {
         let mut neighbours: BTreeMap<&ArtifactId, BTreeSet<&ArtifactId>> = BTreeMap::new();
+        let mut join = |one, other| {
+            neighbours.entry(one).or_default().insert(other);
+            neighbours.entry(other).or_default().insert(one);
+        };
         for id in wanted {
-            for need in self.reach(workspaces, wanted, id) {
-                neighbours.entry(id).or_default().insert(need);
-                neighbours.entry(need).or_default().insert(id);
-            }
+            self.reach(workspaces, wanted, id).into_iter().for_each(|need| join(id, need));
+        }
+        for image in images {
+            let parts = image.parts.iter().flat_map(|part| {
+                let own = wanted.get(part);
+                own.into_iter().chain(self.reach(workspaces, wanted, part))
+            });
+            let parts: Vec<&ArtifactId> = parts.collect();
+            parts.windows(2).for_each(|two| join(two[0], two[1]));
         }
         let mut left: BTreeSet<&ArtifactId> = wanted.iter().collect();
         let mut clusters = Vec::new();
@@ -183,6 +214,7 @@ impl Fleet<'_> {
             command: self.command("ci", " --part --no-publish", &artifacts),
             publish: self.command("ci:release", " --part", &artifacts),
             artifacts,
+            images: BTreeMap::new(),
             seconds: loads.iter().map(|load| load.weight).sum(),
         }
     }
@@ -225,7 +257,7 @@ fn name(
 }
 
 /// Names with blanks between them.
-fn words(names: &BTreeSet<Name>) -> String {
+pub(super) fn words(names: &BTreeSet<Name>) -> String {
     names.iter().map(Name::as_str).collect::<Vec<_>>().join(" ")
 }
 
@@ -239,12 +271,13 @@ fn usual(seconds: &BTreeMap<ArtifactId, f64>) -> f64 {
 impl Job {
     /// All names, whatever they are built for.
     pub fn names(&self) -> BTreeSet<Name> {
-        self.artifacts.values().flatten().cloned().collect()
+        self.artifacts.values().flatten().chain(self.images.keys()).cloned().collect()
     }
 
     /// Its platforms.
     pub fn platforms(&self) -> Vec<String> {
-        self.artifacts.keys().map(ToString::to_string).collect()
+        let platforms = self.artifacts.keys().chain(self.images.values().flatten());
+        platforms.collect::<BTreeSet<_>>().into_iter().map(ToString::to_string).collect()
     }
 }
 

@@ -67,7 +67,7 @@ fn what_depends_on_each_other_stays_together() {
     let wanted = all(&workspaces);
     let seconds: BTreeMap<_, _> = wanted.iter().map(seconds).collect();
     let named = BTreeMap::new();
-    let matrix = fleet(&named, 2).deal(&workspaces, &wanted, &seconds);
+    let matrix = fleet(&named, 2).deal(&workspaces, &wanted, &[], &seconds);
     assert_eq!(
         told(&matrix),
         [
@@ -84,14 +84,14 @@ fn what_depends_on_each_other_stays_together() {
         matrix.jobs[1].publish,
         "forge ci:release app lib site tool --platform linux-amd64 --part"
     );
-    assert_eq!(fleet(&named, 9).deal(&workspaces, &wanted, &seconds).jobs.len(), 3);
+    assert_eq!(fleet(&named, 9).deal(&workspaces, &wanted, &[], &seconds).jobs.len(), 3);
 }
 
 #[test]
 fn each_platform_is_built_on_its_runner() {
     let workspaces = small("linux-amd64, linux-arm64");
     let named = BTreeMap::new();
-    let matrix = fleet(&named, 1).deal(&workspaces, &all(&workspaces), &BTreeMap::new());
+    let matrix = fleet(&named, 1).deal(&workspaces, &all(&workspaces), &[], &BTreeMap::new());
     assert_eq!(
         told(&matrix),
         [
@@ -106,7 +106,7 @@ fn what_is_built_on_another_machine_stays_with_the_tools_for_that() {
     let workspaces = small("linux-amd64, linux-arm64");
     let arm: Platform = "linux-arm64".parse().unwrap();
     let named = BTreeMap::from([(arm, vec!["ubuntu-22.04".to_owned()])]);
-    let matrix = fleet(&named, 9).deal(&workspaces, &all(&workspaces), &BTreeMap::new());
+    let matrix = fleet(&named, 9).deal(&workspaces, &all(&workspaces), &[], &BTreeMap::new());
     let with_tools = &matrix.jobs[0];
     // Both apps need the tool for the machine; all three are on one runner.
     assert_eq!(
@@ -129,7 +129,7 @@ fn a_folder_is_named_and_a_runner_may_have_several_labels() {
     let platform: Platform = "linux-amd64".parse().unwrap();
     let named = BTreeMap::from([(platform, vec!["self-hosted".to_owned(), "big".to_owned()])]);
     let fleet = Fleet { folder: Some("my stack"), ..fleet(&named, 1) };
-    let matrix = fleet.deal(&workspaces, &all(&workspaces), &BTreeMap::new());
+    let matrix = fleet.deal(&workspaces, &all(&workspaces), &[], &BTreeMap::new());
     let read: serde_json::Value = serde_json::from_str(&matrix.github().unwrap()).unwrap();
     assert_eq!(read["include"][0]["runner"], serde_json::json!(["self-hosted", "big"]));
     assert!(matrix.jobs[0].command.starts_with("forge -C 'my stack' ci app "));
@@ -149,7 +149,7 @@ fn nothing_is_an_empty_list_for_github_and_one_idle_job_for_gitlab() {
 fn what_actions_would_refuse_is_refused_here() {
     let workspaces = small("linux-amd64");
     let named = BTreeMap::new();
-    let one = fleet(&named, 1).deal(&workspaces, &all(&workspaces), &BTreeMap::new());
+    let one = fleet(&named, 1).deal(&workspaces, &all(&workspaces), &[], &BTreeMap::new());
     let many = Matrix { jobs: vec![one.jobs[0].clone(); MOST_JOBS + 1] };
     assert!(many.github().unwrap_err().to_string().contains("would refuse"));
     let long = Job { command: "x".repeat(600_000), ..one.jobs[0].clone() };
@@ -189,8 +189,8 @@ proptest! {
         let fleet = fleet(if crosses { &named } else { &none }, jobs);
         let wanted = all(&workspaces);
         let seconds: BTreeMap<_, _> = wanted.iter().cloned().zip(weights).collect();
-        let matrix = fleet.deal(&workspaces, &wanted, &seconds);
-        prop_assert_eq!(fleet.deal(&workspaces, &wanted, &seconds), matrix.clone());
+        let matrix = fleet.deal(&workspaces, &wanted, &[], &seconds);
+        prop_assert_eq!(fleet.deal(&workspaces, &wanted, &[], &seconds), matrix.clone());
 
         let runners = if crosses { 2 } else { 3 };
         prop_assert!(matrix.jobs.len() <= jobs.max(runners));

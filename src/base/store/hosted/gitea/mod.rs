@@ -228,6 +228,11 @@ impl ReleaseHost for Gitea {
         ApiRequest::new(Method::PATCH, self.place(found)).json(&json!({ "body": release.notes }))
     }
 
+    fn page(&self, found: &HostedRelease, release: &StoreRelease) -> ApiRequest {
+        let page = json!({ "body": release.notes, "prerelease": !release.is_latest });
+        ApiRequest::new(Method::PATCH, self.place(found)).json(&page)
+    }
+
     fn tag_path<'a>(&self, tag: &'a str) -> Vec<&'a str> {
         vec!["tags", tag]
     }

@@ -24,7 +24,7 @@ use reqwest::{
 use serde::Deserialize;
 
 pub(in crate::store) use self::server::GitHubServer;
-use self::wire::{DraftPublication, NewRelease, NotesUpdate};
+use self::wire::{DraftPublication, NewRelease, NotesUpdate, PageUpdate};
 use super::{
     Hosted, HostedAsset, HostedRelease, HostedRepository, ReleaseHost,
     api::{Dialect, HostApi, Location},
@@ -400,6 +400,10 @@ impl ReleaseHost for GitHub {
 
     fn description(&self, found: &HostedRelease, release: &StoreRelease) -> ApiRequest {
         ApiRequest::new(Method::PATCH, self.place(found)).json(&NotesUpdate::for_release(release))
+    }
+
+    fn page(&self, found: &HostedRelease, release: &StoreRelease) -> ApiRequest {
+        ApiRequest::new(Method::PATCH, self.place(found)).json(&PageUpdate::for_release(release))
     }
 
     fn tag_path<'a>(&self, tag: &'a str) -> Vec<&'a str> {

@@ -29,6 +29,20 @@ pub(super) struct NotesUpdate {
     make_latest: &'static str,
 }
 
+/// What replaces the text of a release, and how it is shown.
+#[derive(Serialize)]
+pub(super) struct PageUpdate {
+    #[serde(flatten)]
+    notes: NotesUpdate,
+    prerelease: bool,
+}
+
+impl PageUpdate {
+    pub(super) fn for_release(release: &StoreRelease) -> Self {
+        Self { notes: NotesUpdate::for_release(release), prerelease: release.is_partial }
+    }
+}
+
 impl NotesUpdate {
     pub(super) fn for_release(release: &StoreRelease) -> Self {
         let body = release.notes.chars().take(MAX_BODY).collect();
@@ -48,7 +62,7 @@ impl<'a> NewRelease<'a> {
             name: &release.title,
             body: release.notes.chars().take(MAX_BODY).collect(),
             draft,
-            prerelease: false,
+            prerelease: release.is_partial,
             make_latest: make_latest(release),
         }
     }
