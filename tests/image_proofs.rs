@@ -3,16 +3,19 @@
 
 use std::{
     fs,
-    process::Stdio,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    Mount, Sandbox,
-    registry::{LOGIN, Registry, Rules},
-    sha256,
+use crate::{
+    conformance::servers::is_here,
+    support::{
+        Mount, Sandbox,
+        registry::{LOGIN, Registry, Rules},
+        sha256,
+    },
 };
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -225,4 +228,16 @@ fn a_full_disk_is_one_clear_error_and_leaves_nothing() {
     let staging = sandbox.path(".forge/state/staging");
     let left = fs::read_dir(staging).map_or(0, |entries| entries.count());
     assert_eq!(left, 0, "{run}");
+}
+
+#[test]
+fn another_client_finds_an_image_valid() {
+    if !is_here("crane") {
+        return;
+    }
+    let registry = with_base();
+    let image = format!("{}/shop/base:v1", registry.host());
+    let validated = Command::new("crane").args(["validate", "--remote", &image]).output().unwrap();
+    let said = String::from_utf8_lossy(&validated.stderr).into_owned();
+    assert!(validated.status.success(), "{said}");
 }
