@@ -3,6 +3,7 @@
 
 mod check;
 mod places;
+mod remote;
 mod stores;
 mod tools;
 
@@ -47,6 +48,7 @@ async fn examine(
     checks.push(sandbox());
     checks.push(told);
     checks.extend(stores::check_stores(session, &workspace, surroundings).await);
+    checks.extend(remote::check_remote(session, &workspace).await);
     Ok(checks)
 }
 

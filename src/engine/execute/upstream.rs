@@ -6,14 +6,14 @@ use crate::{
     archive::{EntryPolicy, Unpacked, Unpacker},
     model::{Binaries, Digest, Fault, Fingerprint, How, Kind, LockedUpstream},
     plan::Action,
-    probe::{ArtifactSpec, Finding, upstream_key},
+    probe::{ArtifactSpec, Finding, check_header, upstream_key},
     store::{asset_path, find_digest},
     workspace::{Upstream, UpstreamDigest},
 };
 
 use super::{
     Context, Done, LockChange,
-    adopt::{check_header, new_stamp},
+    adopt::new_stamp,
     download::nothing_at,
 };
 

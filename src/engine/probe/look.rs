@@ -73,7 +73,7 @@ impl Prober<'_> {
             return self.look_no_further(look, Some("--force"));
         };
         if let Some((mut record, repair)) = self.look_at_installed(&mut look, installed) {
-            let publish = self.options.publish && !self.is_done(&look.want, &mut record).await?;
+            let publish = self.publishes(&record) && !self.is_done(&look.want, &mut record).await?;
             return Ok(look.finding(
                 Verdict::Fresh { record, repair },
                 "installed and proven",
@@ -81,7 +81,7 @@ impl Prober<'_> {
             ));
         }
         if let Some((record, key)) = self.look_in_cache(&mut look).await {
-            let publish = self.options.publish && !self.is_released(&look.want, &record).await?;
+            let publish = self.publishes(&record) && !self.is_released(&look.want, &record).await?;
             return Ok(look.finding(Verdict::Cached { record, key }, "in your cache", publish));
         }
         if let Some((store, revision)) = self.look_in_stores(&mut look).await? {
@@ -89,6 +89,12 @@ impl Prober<'_> {
             return Ok(look.finding(Verdict::Released { store, revision }, reason, false));
         }
         self.look_no_further(look, None)
+    }
+
+    /// Whether the artifact of `record` may be published. What a remote cache gave never is, not even for
+    /// this user alone.
+    fn publishes(&self, record: &ArtifactRecord) -> bool {
+        self.options.publish && record.remote.is_none()
     }
 
     /// Whether the release of what is installed is there. A no-op asks nobody, unless somebody asks for
@@ -181,6 +187,7 @@ impl Prober<'_> {
         UseRules {
             workspaces: self.workspaces,
             takes: self.options.classes.takes,
+            exact: self.options.exact,
             locked: self.options.locked,
             private_store: self.options.private_store,
         }

@@ -46,6 +46,9 @@ pub struct ArtifactRecord {
     /// this machine, or if nobody looked.
     #[serde(default)]
     pub builder: Option<String>,
+    /// The remote cache that it came from.
+    #[serde(default)]
+    pub remote: Option<String>,
 }
 
 /// How an artifact was made on this machine: what its provenance says.
@@ -96,6 +99,7 @@ impl ArtifactRecord {
             made: None,
             release: None,
             builder: None,
+            remote: None,
         }
     }
 
@@ -171,6 +175,7 @@ pub(super) mod tests {
             made: Some(Made::default()),
             release: None,
             builder: None,
+            remote: None,
         }
     }
 

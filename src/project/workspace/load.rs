@@ -185,6 +185,7 @@ fn resolve(
         runners: settings.runners,
         repository: settings.repository,
         trust: settings.trust,
+        remote: settings.remote,
         mode: mode(manifest),
         env,
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),
