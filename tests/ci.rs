@@ -153,7 +153,7 @@ fn a_push_to_the_default_branch_publishes_and_the_next_run_downloads() {
     let run = in_actions(&sandbox, "ci", "push", "refs/heads/main").succeeds();
     assert_eq!(run.stdout(), "", "all is on one stream:\n{run}");
     assert!(sandbox.asset("one-v1.0.0").exists(), "{run}");
-    assert_eq!(outputs(&sandbox), "built=one,two\npublished=one,two\ndownloaded=\nhit=false\n");
+    assert_eq!(outputs(&sandbox), "built=one,two\npublished=one,two\ndownloaded=\nremote=\nhit=false\n");
     let summary = fs::read_to_string(sandbox.beside("summary")).unwrap();
     assert!(summary.contains("| ci:release | done |"), "{summary}");
     let groups: Vec<_> = run.stderr().lines().map(str::to_owned).collect();
@@ -163,7 +163,7 @@ fn a_push_to_the_default_branch_publishes_and_the_next_run_downloads() {
 
     let clone = sandbox.clone_fresh();
     in_actions(&clone, "ci", "push", "refs/heads/main").succeeds();
-    assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nhit=true\n");
+    assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nremote=\nhit=true\n");
     assert_eq!(sandbox.builds(), 2);
 }
 
@@ -240,7 +240,7 @@ fn a_tag_of_the_project_releases_the_project() {
     let run = in_actions(&clone, "ci", "push", "refs/tags/v1.2.0").succeeds();
     run.says("nothing was built here").says("v1.2.0 is released").says("published stack-v1.2.0");
     assert!(sandbox.beside("store/v1.2.0").is_dir(), "{run}");
-    assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nhit=true\n");
+    assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nremote=\nhit=true\n");
     // Again, and on the tag of a subsystem: nothing new.
     in_actions(&clone, "ci", "push", "refs/tags/v1.2.0").succeeds().says("is there already");
     let other = in_actions(&clone, "ci", "push", "refs/tags/one-v1.0.0").succeeds();

@@ -55,6 +55,7 @@ mod problems;
 mod promises;
 mod reference;
 mod registry;
+mod remote_cache;
 mod release;
 mod releases;
 mod sandbox;

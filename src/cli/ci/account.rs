@@ -66,7 +66,7 @@ impl StageReport {
 
 impl Counts {
     /// The outputs of the step, by their names.
-    fn outputs(&self) -> [(&'static str, String); 4] {
+    fn outputs(&self) -> [(&'static str, String); 5] {
         let list = |names: &BTreeSet<Name>| {
             names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
         };
