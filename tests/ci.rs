@@ -153,7 +153,10 @@ fn a_push_to_the_default_branch_publishes_and_the_next_run_downloads() {
     let run = in_actions(&sandbox, "ci", "push", "refs/heads/main").succeeds();
     assert_eq!(run.stdout(), "", "all is on one stream:\n{run}");
     assert!(sandbox.asset("one-v1.0.0").exists(), "{run}");
-    assert_eq!(outputs(&sandbox), "built=one,two\npublished=one,two\ndownloaded=\nremote=\nhit=false\n");
+    assert_eq!(
+        outputs(&sandbox),
+        "built=one,two\npublished=one,two\ndownloaded=\nremote=\nhit=false\n"
+    );
     let summary = fs::read_to_string(sandbox.beside("summary")).unwrap();
     assert!(summary.contains("| ci:release | done |"), "{summary}");
     let groups: Vec<_> = run.stderr().lines().map(str::to_owned).collect();

@@ -196,8 +196,13 @@ static TLS: Mapping = Mapping {
     what: "certificates",
     exactly_one: &[],
     fields: &[
-        field("ca", Optional, PATH, "The authorities that the server's certificate may be of, as PEM.")
-            .example("ci/cache-ca.pem"),
+        field(
+            "ca",
+            Optional,
+            PATH,
+            "The authorities that the server's certificate may be of, as PEM.",
+        )
+        .example("ci/cache-ca.pem"),
         field(
             "cert",
             Optional,

@@ -44,9 +44,9 @@ mod stream;
 mod supervision;
 mod syntax;
 mod terminal;
-mod version;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod version;
 
 use std::{
     collections::BTreeMap,
@@ -72,8 +72,8 @@ pub use runner::Runner;
 pub use sandbox::{Sandbox, SandboxBase, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
 pub use strays::VARIABLE as MARK;
-pub use version::ask_version;
 pub use syntax::{Reading, ShellQuestion, Shells, SyntaxCheck, SyntaxError, ask_shells};
+pub use version::ask_version;
 
 use crate::model::{Environment, Fault, Secrets, shown_url};
 

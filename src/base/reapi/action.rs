@@ -104,7 +104,12 @@ impl ActionOutputs {
             && result.output_symlinks.is_empty();
         let worker = result.execution_metadata.as_ref().map(|it| it.worker.clone());
         Some(Self {
-            files: result.output_files.iter().map(file).collect::<Option<_>>().filter(|_| is_plain)?,
+            files: result
+                .output_files
+                .iter()
+                .map(file)
+                .collect::<Option<_>>()
+                .filter(|_| is_plain)?,
             worker: worker.unwrap_or_default(),
         })
     }
@@ -166,7 +171,12 @@ mod tests {
         );
         let bytes = command.contents.bytes().unwrap().to_vec();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        assert!(text.starts_with("\n\u{b}forge-build\n\u{4}nats\u{12}\u{10}\n\u{b}FINGERPRINT\u{12}\u{1}f"), "{text:?}");
+        assert!(
+            text.starts_with(
+                "\n\u{b}forge-build\n\u{4}nats\u{12}\u{10}\n\u{b}FINGERPRINT\u{12}\u{1}f"
+            ),
+            "{text:?}"
+        );
     }
 
     #[test]
@@ -191,10 +201,16 @@ mod tests {
         let good = ActionOutputs { files: Vec::new(), worker: "w".into() }.message();
         assert!(ActionOutputs::read(&good).is_some());
         let failed = reapi::ActionResult { exit_code: 1, ..good.clone() };
-        let links = reapi::ActionResult { output_symlinks: vec![reapi::OutputSymlink::default()], ..good.clone() };
-        let folders =
-            reapi::ActionResult { output_directories: vec![reapi::OutputDirectory::default()], ..good.clone() };
-        let undigested = reapi::ActionResult { output_files: vec![reapi::OutputFile::default()], ..good };
+        let links = reapi::ActionResult {
+            output_symlinks: vec![reapi::OutputSymlink::default()],
+            ..good.clone()
+        };
+        let folders = reapi::ActionResult {
+            output_directories: vec![reapi::OutputDirectory::default()],
+            ..good.clone()
+        };
+        let undigested =
+            reapi::ActionResult { output_files: vec![reapi::OutputFile::default()], ..good };
         for result in [failed, links, folders, undigested] {
             assert_eq!(ActionOutputs::read(&result), None);
         }

@@ -79,7 +79,14 @@ mod tests {
             let address = ServerAddress::parse(text).unwrap();
             assert_eq!((address.uri().as_str(), address.is_unprotected()), (uri, is_unprotected));
         }
-        for text in ["cache:1", "https://cache:1", "grpc://cache", "grpc://:1", "grpc://c:x", "grpcs://c:1/main"] {
+        for text in [
+            "cache:1",
+            "https://cache:1",
+            "grpc://cache",
+            "grpc://:1",
+            "grpc://c:x",
+            "grpcs://c:1/main",
+        ] {
             assert!(ServerAddress::parse(text).is_err(), "{text}");
         }
         let why = ServerAddress::parse("grpcs://me:secret@cache:1").unwrap_err();

@@ -5,6 +5,10 @@ use std::{
     fmt,
     io::{self, Write},
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -27,8 +31,6 @@ const MOST_OF_SMALL: u64 = 1 << 20;
 const PIECE: usize = 1 << 20;
 /// How many digests one question holds.
 const QUESTION: usize = 10_000;
-/// The slowest line that an upload may have, in bytes a second.
-const SLOWEST: u64 = 64 << 10;
 
 /// SHA-256 and size of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,20 +199,22 @@ impl Connection {
 
     /// Writes one blob as a stream; from its beginning if that breaks, since hardly any server knows how far it came.
     async fn write_stream(&self, blob: &Blob) -> Result<(), Trouble> {
-        let limit = self.patience() + std::time::Duration::from_secs(blob.digest.size / SLOWEST);
-        let written = self
-            .call_within(limit, || async {
-                let name = format!(
-                    "{}uploads/{}/blobs/{}",
-                    self.prefix(),
-                    uuid(),
-                    blob.digest
-                );
-                let opened = blob.open().map_err(|trouble| tonic::Status::aborted(trouble.why))?;
-                let request = self.request(pieces(name, blob.digest.size, opened));
-                self.bytestream().write(request).await
-            })
-            .await?;
+        let mut tried = 0;
+        let written = loop {
+            let name = format!("{}uploads/{}/blobs/{}", self.prefix(), uuid(), blob.digest);
+            let sent = Arc::new(AtomicU64::new(0));
+            let pieces = pieces(name, blob.digest.size, blob.open()?, sent.clone());
+            let mut client = self.bytestream();
+            let status = match self.while_moving(&sent, client.write(self.request(pieces))).await? {
+                Ok(answer) => break answer.into_inner(),
+                Err(status) => status,
+            };
+            tried += 1;
+            if tried >= tries(&status) {
+                return Err(Trouble::of(&status));
+            }
+            self.pause(tried).await;
+        };
         // The server may end the stream early if it has the blob by now; a compressed one has no size.
         match u64::try_from(written.committed_size) {
             Ok(size) if size != blob.digest.size => Err(Trouble::new(
@@ -315,14 +319,16 @@ impl From<Trouble> for StreamEnd {
     }
 }
 
-/// The messages that carry the `size` bytes of `file`. The last one says so.
+/// The messages that carry the `size` bytes of `file`. The last one says so. How far they are is in `sent`.
 fn pieces(
     name: String,
     size: u64,
     file: Box<dyn tokio::io::AsyncRead + Send + Unpin>,
+    sent: Arc<AtomicU64>,
 ) -> impl Stream<Item = WriteRequest> {
-    stream::unfold(Some((name, 0_u64, file)), move |state| async move {
-        let (name, offset, mut file) = state?;
+    stream::unfold(Some((name, 0_u64, file, sent)), move |state| async move {
+        let (name, offset, mut file, sent) = state?;
+        sent.store(offset + 1, Ordering::Relaxed);
         let mut data = vec![0; PIECE.min(usize::try_from(size - offset).unwrap_or(PIECE))];
         // What cannot be read any more is a stream that is too short, which the server refuses.
         file.read_exact(&mut data).await.ok()?;
@@ -334,7 +340,7 @@ fn pieces(
             data: data.into(),
         };
         // Only the first message needs the name.
-        let next = (end < size).then(|| (String::new(), end, file));
+        let next = (end < size).then(|| (String::new(), end, file, sent));
         Some((piece, next))
     })
 }

@@ -106,10 +106,6 @@ impl Connection {
         }
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.settings.patience
-    }
-
     /// How many bytes of blobs one message may carry.
     pub(super) fn most_at_once(&self) -> u64 {
         self.most_at_once.load(Ordering::Relaxed)
@@ -137,8 +133,7 @@ impl Connection {
     /// # Errors
     /// Why it does not say, or cannot serve forge.
     pub async fn capabilities(&self) -> Result<ServerCapabilities, Trouble> {
-        let question =
-            reapi::GetCapabilitiesRequest { instance_name: self.instance().to_owned() };
+        let question = reapi::GetCapabilitiesRequest { instance_name: self.instance().to_owned() };
         let answer = self
             .call(|| {
                 let mut client = CapabilitiesClient::new(self.channel.clone());
@@ -228,23 +223,13 @@ impl Connection {
     /// Calls until there is an answer, or no further try is worth it.
     pub(super) async fn call<T, C: Future<Output = Result<Response<T>, Status>>>(
         &self,
-        call: impl FnMut() -> C,
-    ) -> Result<T, Trouble> {
-        self.call_within(self.patience(), call).await
-    }
-
-    /// [`Self::call`], where an answer may take as long as `limit`.
-    pub(super) async fn call_within<T, C: Future<Output = Result<Response<T>, Status>>>(
-        &self,
-        limit: Duration,
         mut call: impl FnMut() -> C,
     ) -> Result<T, Trouble> {
         let mut tried = 0;
         loop {
-            let status = match tokio::time::timeout(limit, call()).await {
-                Ok(Ok(answer)) => return Ok(answer.into_inner()),
-                Ok(Err(status)) => status,
-                Err(_) => return Err(silent(limit)),
+            let status = match self.within_patience(call()).await? {
+                Ok(answer) => return Ok(answer.into_inner()),
+                Err(status) => status,
             };
             tried += 1;
             if tried >= tries(&status) {
@@ -254,12 +239,32 @@ impl Connection {
         }
     }
 
+    /// Waits for `answer` as long as `moved` changes now and then.
+    pub(super) async fn while_moving<T>(
+        &self,
+        moved: &AtomicU64,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Trouble> {
+        let limit = self.settings.patience;
+        let mut answer = std::pin::pin!(answer);
+        let mut before = None;
+        loop {
+            if let Ok(answer) = tokio::time::timeout(limit, answer.as_mut()).await {
+                return Ok(answer);
+            }
+            let now = Some(moved.load(Ordering::Relaxed));
+            if std::mem::replace(&mut before, now) == now {
+                return Err(silent(limit));
+            }
+        }
+    }
+
     /// Waits for `answer` no longer than a server may be silent.
     pub(super) async fn within_patience<T>(
         &self,
         answer: impl Future<Output = T>,
     ) -> Result<T, Trouble> {
-        let limit = self.patience();
+        let limit = self.settings.patience;
         tokio::time::timeout(limit, answer).await.map_err(|_| silent(limit))
     }
 
@@ -280,8 +285,9 @@ fn metadata(settings: &ConnectionSettings) -> Result<MetadataMap, String> {
     for (name, value) in &settings.headers {
         let key = AsciiMetadataKey::from_bytes(name.to_ascii_lowercase().as_bytes())
             .map_err(|_| format!("`{name}` cannot be a header"))?;
-        let mut value = MetadataValue::try_from(value.as_str())
-            .map_err(|_| format!("the value for the header `{name}` has signs that none may have"))?;
+        let mut value = MetadataValue::try_from(value.as_str()).map_err(|_| {
+            format!("the value for the header `{name}` has signs that none may have")
+        })?;
         value.set_sensitive(true);
         metadata.insert(key, value);
     }

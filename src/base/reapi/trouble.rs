@@ -97,7 +97,12 @@ mod tests {
         for (code, message, wanted, kind) in [
             (Code::Unavailable, "", 3, TroubleKind::Unavailable),
             (Code::ResourceExhausted, "quota", 3, TroubleKind::Unavailable),
-            (Code::ResourceExhausted, "Received message larger than max", 1, TroubleKind::Unavailable),
+            (
+                Code::ResourceExhausted,
+                "Received message larger than max",
+                1,
+                TroubleKind::Unavailable,
+            ),
             (Code::Internal, "", 2, TroubleKind::Unavailable),
             (Code::NotFound, "", 1, TroubleKind::Absent),
             (Code::PermissionDenied, "", 1, TroubleKind::Refused),

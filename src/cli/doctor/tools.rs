@@ -6,7 +6,8 @@ use crate::{
     execute::tells,
     model::{Fault, Kind, Name},
     process::{
-        Command, CommandLine, CommandRunner, Inherit, Runner, ask_version, find_outside, path_outside,
+        Command, CommandLine, CommandRunner, Inherit, Runner, ask_version, find_outside,
+        path_outside,
     },
     workspace::{Subsystem, Workspace},
 };

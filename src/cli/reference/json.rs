@@ -24,6 +24,11 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("artifacts[].seconds", "n", "How long it took."),
         ("artifacts[].reason", "t", "Why it was done so, or what failed and why."),
         ("artifacts[].log", "t?", "The file with the output of its build."),
+        ("remote.cache", "t", "The remote cache, if there is one."),
+        ("remote.fetched", "n", "How many artifacts came from it."),
+        ("remote.missed", "n", "How many it did not have."),
+        ("remote.written", "n", "How many were put into it."),
+        ("remote.bytes", "n", "How many bytes that took."),
         ("warnings[]", "t", "What was warned of."),
     ]),
     ("plan", "`forge plan`: what `ensure` would do.", &[

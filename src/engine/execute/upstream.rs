@@ -11,11 +11,7 @@ use crate::{
     workspace::{Upstream, UpstreamDigest},
 };
 
-use super::{
-    Context, Done, LockChange,
-    adopt::new_stamp,
-    download::nothing_at,
-};
+use super::{Context, Done, LockChange, adopt::new_stamp, download::nothing_at};
 
 /// A checksums file beyond this is none.
 const MAX_CHECKSUMS: u64 = 1 << 20;

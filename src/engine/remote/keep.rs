@@ -27,7 +27,8 @@ impl RemoteCache {
     /// Begins to write the artifact of `record`, which this run built and which lies in `folder`; not if this
     /// run may not, or if something went into it that a run made whose work may not be published.
     pub fn keep(self: &Arc<Self>, want: &ArtifactSpec, record: &ArtifactRecord, folder: &Path) {
-        let is_built = want.build.as_ref().is_some_and(|it| it.fingerprint == record.stamp.fingerprint);
+        let is_built =
+            want.build.as_ref().is_some_and(|it| it.fingerprint == record.stamp.fingerprint);
         let is_ours = record.made.is_some() && record.class > RunClass::Untrusted;
         if self.rights.unwritten.is_some() || !is_built || !is_ours || self.state().is_read_only {
             return;
@@ -60,7 +61,8 @@ impl RemoteCache {
         stamp: &Stamp,
         folder: &Path,
     ) -> Result<u64, Trouble> {
-        let mut blobs = vec![(Stamp::FILE.to_owned(), Blob::of_bytes(render_stamp(stamp).into_bytes()))];
+        let mut blobs =
+            vec![(Stamp::FILE.to_owned(), Blob::of_bytes(render_stamp(stamp).into_bytes()))];
         for (name, sha256) in &stamp.binaries {
             let path = folder.join(name);
             let local = |why: String| Trouble { kind: TroubleKind::Local, why };
@@ -99,7 +101,8 @@ impl RemoteCache {
         if std::mem::replace(&mut state.is_read_only, true) {
             return;
         }
-        let what = format!("nothing more is written to the remote cache {} in this run", self.identity());
+        let what =
+            format!("nothing more is written to the remote cache {} in this run", self.identity());
         let fault = Fault::new(Kind::Store, what).because(trouble.why.clone());
         let hint = match trouble.kind {
             TroubleKind::Refused => {

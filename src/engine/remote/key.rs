@@ -64,7 +64,9 @@ impl RemoteCache {
         let mut said = Vec::new();
         for tool in build.tools.keys() {
             let is_built = subsystem.build_needs.iter().any(|need| {
-                self.workspaces.for_platform(want.id.platform).subsystems[need].binaries.contains(tool)
+                self.workspaces.for_platform(want.id.platform).subsystems[need]
+                    .binaries
+                    .contains(tool)
             });
             // Its fingerprint is in that of the build.
             let version = match is_built {
@@ -117,7 +119,8 @@ impl RemoteCache {
             ..Command::new(CommandLine::Argv(words), self.workspaces.layout().root())
         };
         let mut lines = Vec::new();
-        let said = self.runner.run(&command, &mut |line| lines.push(line.trim().replace(' ', "-"))).await;
+        let said =
+            self.runner.run(&command, &mut |line| lines.push(line.trim().replace(' ', "-"))).await;
         let libc = lines.into_iter().next().filter(|_| said.is_ok());
         let host = format!("{}/{}", distribution(), libc.unwrap_or_else(|| "another-libc".into()));
         measured.entry(question[0].to_owned()).or_insert(host).clone()
@@ -132,7 +135,8 @@ impl RemoteCache {
         };
         let mut hasher = Hasher::new();
         let mut found = 0;
-        for (name, value) in self.environment.texts().filter(|(name, value)| is_in_key(name, value)) {
+        for (name, value) in self.environment.texts().filter(|(name, value)| is_in_key(name, value))
+        {
             hasher.update(format!("{name}={value}\0").as_bytes());
             found += 1;
         }

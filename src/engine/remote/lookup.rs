@@ -92,8 +92,11 @@ impl RemoteCache {
         match found {
             Miss::Absent(found) => RemoteAnswer { found, ..RemoteAnswer::default() },
             Miss::Wrong(why) => {
-                let what =
-                    format!("what the remote cache {} has of {} is not used", self.identity(), want.id);
+                let what = format!(
+                    "what the remote cache {} has of {} is not used",
+                    self.identity(),
+                    want.id
+                );
                 let hint = "it is built instead; find out who writes there, or disown all with another \
                             `salt` in versions.yml";
                 let fault = Fault::new(Kind::Verification, what).because(why.clone()).hint(hint);
@@ -103,7 +106,8 @@ impl RemoteCache {
     }
 
     async fn find(&self, want: &ArtifactSpec) -> Result<RemoteHit, Miss> {
-        let action = self.action(want).await.map_err(|why| Miss::Absent(format!("not asked: {why}")))?;
+        let action =
+            self.action(want).await.map_err(|why| Miss::Absent(format!("not asked: {why}")))?;
         let unused = || Miss::Absent("not asked: it is not used in this run".into());
         let connection = self.connection().await.ok_or_else(unused)?;
         let digest = action.digest();
@@ -119,9 +123,10 @@ impl RemoteCache {
             .map_err(|fault| Miss::Absent(format!("it cannot be taken: {fault}")))?;
         for (name, sha256) in &stamp.binaries {
             let output = outputs.files.iter().find(|file| file.path == name.as_str());
-            let output = output.filter(|output| output.digest.sha256 == *sha256).ok_or_else(|| {
-                Miss::Wrong(format!("its `{name}` is not the one that its stamp speaks of"))
-            })?;
+            let output =
+                output.filter(|output| output.digest.sha256 == *sha256).ok_or_else(|| {
+                    Miss::Wrong(format!("its `{name}` is not the one that its stamp speaks of"))
+                })?;
             let taken = take(connection, output.digest, &staging, name.as_ref()).await;
             taken.map_err(|trouble| self.miss(&trouble))?;
             check_header(want.id.platform, name, &staging.path().join(name))
@@ -175,7 +180,9 @@ impl RemoteCache {
     fn miss(&self, trouble: &Trouble) -> Miss {
         match trouble.kind {
             // Servers forget blobs when they need the room.
-            TroubleKind::Absent => Miss::Absent("it has the action, but not all of its files any more".into()),
+            TroubleKind::Absent => {
+                Miss::Absent("it has the action, but not all of its files any more".into())
+            }
             TroubleKind::Wrong => Miss::Wrong(trouble.why.clone()),
             TroubleKind::Local => Miss::Absent(format!("it cannot be taken: {}", trouble.why)),
             TroubleKind::Refused | TroubleKind::Unavailable => {
@@ -193,7 +200,8 @@ async fn take(
     staging: &Staging,
     name: &Path,
 ) -> Result<(), Trouble> {
-    let local = |error: std::io::Error| Trouble { kind: TroubleKind::Local, why: error.to_string() };
+    let local =
+        |error: std::io::Error| Trouble { kind: TroubleKind::Local, why: error.to_string() };
     let mut file = staging.folder().create_new(name, 0o755).map_err(local)?;
     connection.read(digest, &mut file).await
 }

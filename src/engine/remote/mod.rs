@@ -94,7 +94,11 @@ impl RemoteCache {
         if self.state().is_open {
             return None;
         }
-        self.connection.get_or_init(|| self.connect()).await.as_ref().filter(|_| !self.state().is_open)
+        self.connection
+            .get_or_init(|| self.connect())
+            .await
+            .as_ref()
+            .filter(|_| !self.state().is_open)
     }
 
     async fn connect(&self) -> Option<Connection> {
@@ -135,7 +139,8 @@ impl RemoteCache {
         }
         let what = format!("the remote cache {} is not used in this run", self.identity());
         let fault = Fault::new(Kind::Store, what).because(trouble.why.clone());
-        let hint = "nothing fails for it: what it could have had is built; `forge doctor` looks at it";
+        let hint =
+            "nothing fails for it: what it could have had is built; `forge doctor` looks at it";
         state.warnings.push(fault.hint(hint));
     }
 

@@ -67,9 +67,7 @@ pub(super) fn resolve(node: &Node, found: &mut Findings) -> Option<RemoteSetting
     let file = |key| tls.and_then(|tls| scalar(tls, key));
     let authorities = file("ca").map(|path| PathBuf::from(path.text));
     let identity = match (file("cert"), file("key")) {
-        (Some(cert), Some(key)) => {
-            variable(&cert, found).zip(variable(&key, found))
-        }
+        (Some(cert), Some(key)) => variable(&cert, found).zip(variable(&key, found)),
         (Some(one), None) | (None, Some(one)) => {
             let help = "name both: `tls: { cert: VARIABLE, key: VARIABLE }`";
             found.add(one.bytes, "a certificate and its key go together", "one of the two", help);

@@ -19,10 +19,11 @@ use forge_protocol::{
         ActionCacheUpdateCapabilities, ActionResult, BatchReadBlobsRequest, BatchReadBlobsResponse,
         BatchUpdateBlobsRequest, BatchUpdateBlobsResponse, CacheCapabilities,
         FindMissingBlobsRequest, FindMissingBlobsResponse, GetActionResultRequest,
-        GetCapabilitiesRequest, GetTreeRequest, GetTreeResponse, OutputFile, ServerCapabilities,
-        SpliceBlobRequest, SpliceBlobResponse, SplitBlobRequest, SplitBlobResponse,
-        UpdateActionResultRequest, action_cache_server::ActionCache, batch_update_blobs_response,
-        capabilities_server::Capabilities,
+        GetCapabilitiesRequest, GetChunkMappingRequest, GetChunkMappingResponse, GetTreeRequest,
+        GetTreeResponse, OutputFile, RegisterChunkMappingRequest, RegisterChunkMappingResponse,
+        ServerCapabilities, SpliceBlobRequest, SpliceBlobResponse, SplitBlobRequest,
+        SplitBlobResponse, UpdateActionResultRequest, action_cache_server::ActionCache,
+        batch_update_blobs_response, capabilities_server::Capabilities,
         content_addressable_storage_server::ContentAddressableStorage,
     },
 };
@@ -108,7 +109,8 @@ impl ActionCache for Services {
         let mut result = found.ok_or_else(|| Status::not_found("no such action"))?;
         match self.misconduct() {
             Misconduct::OutsidePath => {
-                let file = OutputFile { path: "../outside".into(), ..result.output_files[0].clone() };
+                let file =
+                    OutputFile { path: "../outside".into(), ..result.output_files[0].clone() };
                 result.output_files.push(file);
             }
             Misconduct::Incomplete => drop(result.output_files.pop()),
@@ -179,6 +181,22 @@ impl ContentAddressableStorage for Services {
         Err(Status::unimplemented("no trees"))
     }
 
+    type GetChunkMappingStream = Pieces<GetChunkMappingResponse>;
+
+    async fn get_chunk_mapping(
+        &self,
+        _: Request<GetChunkMappingRequest>,
+    ) -> Answer<Self::GetChunkMappingStream> {
+        Err(Status::unimplemented("no chunks"))
+    }
+
+    async fn register_chunk_mapping(
+        &self,
+        _: Request<Streaming<RegisterChunkMappingRequest>>,
+    ) -> Answer<RegisterChunkMappingResponse> {
+        Err(Status::unimplemented("no chunks"))
+    }
+
     async fn split_blob(&self, _: Request<SplitBlobRequest>) -> Answer<SplitBlobResponse> {
         Err(Status::unimplemented("no chunks"))
     }
@@ -246,4 +264,3 @@ impl ByteStream for Services {
         Err(Status::unimplemented("nobody knows"))
     }
 }
-
