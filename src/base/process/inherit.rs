@@ -140,7 +140,7 @@ pub fn changes_output(name: &str) -> bool {
     };
     // A compiler for a target, and flags for it; not the folder of what is compiled.
     let is_target = name.starts_with("CARGO_TARGET_") && name != "CARGO_TARGET_DIR";
-    is_target || CHANGES_OUTPUT.iter().any(|pattern| is(&pattern))
+    is_target || CHANGES_OUTPUT.iter().any(is)
 }
 
 /// What every build inherits, by subject. `*` at the end stands for any text. Case counts, but for

@@ -70,7 +70,7 @@ impl Connection {
             .map_err(|error| wrong(error.to_string()))?
             .connect_timeout(CONNECT)
             // Pings of HTTP/2 are limited by servers, those of TCP are not.
-            .tcp_keepalive(Some(Duration::from_mins(1)));
+            .tcp_keepalive(Some(Duration::from_secs(60)));
         if settings.address.is_secure() {
             let mut tls = ClientTlsConfig::new().with_native_roots();
             if let Some(authorities) = &settings.authorities {

@@ -92,7 +92,7 @@ impl Reapi {
                         let _ = stopped.await;
                     });
                 // What is silent would be waited for.
-                let _ = tokio::time::timeout(Duration::from_mins(5), server).await;
+                let _ = tokio::time::timeout(Duration::from_secs(300), server).await;
             });
         });
         let port = told.recv().expect("a port");
