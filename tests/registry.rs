@@ -54,7 +54,8 @@ fn image(repository: &str, tag: &str, seed: u64) -> ImagePush {
     }
     let index = ImageIndex::new(named, Annotations::new());
     let index = ManifestUpload::new(index.to_json(), oci::INDEX);
-    ImagePush { repository: repository.parse().unwrap(), blobs, children, index, tag: tag.into() }
+    let (repository, notes) = (repository.parse().unwrap(), Vec::new());
+    ImagePush { repository, blobs, children, index, notes, tag: tag.into() }
 }
 
 fn nobody() -> Arc<dyn Fn(u64, u64) + Send + Sync> {

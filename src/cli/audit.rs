@@ -17,6 +17,7 @@ use super::{
     CliError,
     evidence::{Evidence, evidence},
     history::tags,
+    images::released::{ImagesThere, counted},
     releases::Releases,
     session::Session,
 };
@@ -29,22 +30,27 @@ const READS_AT_ONCE: usize = 8;
 pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let releases = Releases::select(session, &workspace, words)?;
-    let (audited, tags) = session.host.runtime()?.wait_for(async {
+    let (audited, tags, images) = session.host.runtime()?.wait_for(async {
         let tags = tags_of_schemes(session, &workspace, &releases).await?;
         let catalog = releases.catalog().await?.only(&releases.names);
         let store = &*releases.store;
         let read = catalog.entries.into_iter().map(|entry| read(store, entry, deep));
         let read = stream::iter(read).buffered(READS_AT_ONCE).try_collect::<Vec<_>>().await?;
-        Ok::<_, Fault>((read, tags))
+        let images = ImagesThere::read(session, &workspace, &releases.names).await?;
+        let found = images.audit(deep).await?;
+        Ok::<_, Fault>((read, tags, (images.count(), found)))
     })?;
     let pins = releases.pins.only(&releases.names);
     let mut findings = examine(&pins, &audited);
     if let Some(tags) = &tags {
         findings.extend(audit_tags(&pins, &audited, tags));
     }
+    let (images, found) = images;
+    findings.extend(found);
+    let counts = (audited.len(), images);
     let text = match session.flags.json {
-        true => json(&releases, audited.len(), &findings),
-        false => text(session, &releases, audited.len(), &findings),
+        true => json(&releases, counts, &findings),
+        false => text(session, &releases, counts, &findings),
     };
     session.say(&text)?;
     Ok(match worst(&findings) {
@@ -113,9 +119,18 @@ async fn hash(store: &dyn Store, tag: &str, asset: &str) -> Result<Option<Sha256
     Ok(Some(hasher.finish()))
 }
 
-fn text(session: &Session, releases: &Releases, count: usize, findings: &[AuditFinding]) -> String {
+fn text(
+    session: &Session,
+    releases: &Releases,
+    (count, images): (usize, usize),
+    findings: &[AuditFinding],
+) -> String {
     let word = if count == 1 { "release" } else { "releases" };
-    let sum = format!("{count} {word} in {} audited", releases.store.url());
+    let images = match images {
+        0 => String::new(),
+        images => format!(" and {}", counted(images)),
+    };
+    let sum = format!("{count} {word} in {}{images} audited", releases.store.url());
     let count = |weight| findings.iter().filter(|finding| finding.weight == weight).count();
     let told =
         [(Severity::Wrong, "wrong"), (Severity::Missing, "missing"), (Severity::Note, "noted")];
@@ -151,7 +166,7 @@ fn mark(weight: Severity) -> (Role, &'static str) {
     }
 }
 
-fn json(releases: &Releases, count: usize, findings: &[AuditFinding]) -> String {
+fn json(releases: &Releases, (count, images): (usize, usize), findings: &[AuditFinding]) -> String {
     let line = |finding: &AuditFinding| {
         serde_json::json!({
             "weight": mark(finding.weight).1,
@@ -166,6 +181,7 @@ fn json(releases: &Releases, count: usize, findings: &[AuditFinding]) -> String 
         "store": releases.store.url(),
         "ok": worst(findings).is_none_or(|weight| weight == Severity::Note),
         "releases": count,
+        "images": images,
         "findings": findings.iter().map(line).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")

@@ -19,6 +19,7 @@ use crate::{
 
 use super::{
     CliError,
+    bases::{self, BaseStep},
     outdated::{ask, tell_failures},
     session::{Session, select},
     versions::Versions,
@@ -76,6 +77,8 @@ struct Agenda<'w> {
     idle: String,
     /// What could not be found out.
     failed: Vec<Fault>,
+    /// The bases of images that are renewed.
+    bases: Vec<BaseStep>,
 }
 
 /// The workspace and what it pins.
@@ -114,7 +117,7 @@ pub(super) fn bump(session: &Session, words: &BumpArgs) -> Result<u8, CliError> 
         }
         (name, _) => {
             let wish = OfferFilter { pre: words.pre, major: words.major == Major::Yes };
-            desk.newest(name, wish)?
+            desk.newest_of_all(name, wish)?
         }
     };
     desk.take(steps)
@@ -161,7 +164,31 @@ impl<'w> BumpSession<'w> {
             }
             steps.push(shared.step(version));
         }
-        Ok(Agenda { steps, idle, failed: Vec::new() })
+        Ok(Agenda { steps, idle, failed: Vec::new(), bases: Vec::new() })
+    }
+
+    /// The steps to the newest versions, and to the newest bases of images.
+    fn newest_of_all(&self, word: Option<&str>, wish: OfferFilter) -> Result<Agenda<'w>, Fault> {
+        let words: Vec<_> = word.map(str::to_owned).into_iter().collect();
+        let names = select(self.workspace, &words)?;
+        let (bases, failed) = bases::steps(self.session, self.workspace, &names, wish)?;
+        let has_base = names.iter().any(|name| {
+            let image = self.workspace.subsystems[name].image.as_ref();
+            image.is_some_and(|image| image.base.is_some())
+        });
+        let agenda = match self.newest(word, wish) {
+            // Of code in the workspace there is nothing newer, but of what its image stands on.
+            Err(fault) if fault.kind == Kind::Usage && has_base => Agenda {
+                steps: Vec::new(),
+                idle: format!("the base of {} is the newest", word.unwrap_or_default()),
+                failed: Vec::new(),
+                bases: Vec::new(),
+            },
+            agenda => agenda?,
+        };
+        tell_failures(self.session, failed.iter());
+        let failed = agenda.failed.into_iter().chain(failed).collect();
+        Ok(Agenda { failed, bases, ..agenda })
     }
 
     /// The steps to the newest versions that are wished for.
@@ -188,7 +215,7 @@ impl<'w> BumpSession<'w> {
             }
         }
         tell_failures(self.session, failed.iter());
-        Ok(Agenda { steps, idle, failed })
+        Ok(Agenda { steps, idle, failed, bases: Vec::new() })
     }
 
     /// The steps back to what was before.
@@ -223,12 +250,12 @@ impl<'w> BumpSession<'w> {
         };
         let steps = self.shared(None)?.into_iter().filter_map(step).collect();
         let idle = "what was pinned before is not in versions.yml any more".to_owned();
-        Ok(Agenda { steps, idle, failed: Vec::new() })
+        Ok(Agenda { steps, idle, failed: Vec::new(), bases: Vec::new() })
     }
 
     /// Takes the steps, all of them or none, and tells.
     fn take(&self, steps: Agenda<'w>) -> Result<u8, CliError> {
-        let Agenda { mut steps, idle, failed } = steps;
+        let Agenda { mut steps, idle, failed, bases } = steps;
         if !steps.is_empty() {
             let next =
                 self.session.resolved_at(self.documents, &chosen(&steps)?, &Versions::new())?;
@@ -238,7 +265,8 @@ impl<'w> BumpSession<'w> {
             self.write(&steps)?;
             self.tell_digests(&steps, next.any());
         }
-        self.print_changes(&steps, &idle, &failed)?;
+        bases::write(self.session, self.workspace, &bases)?;
+        self.print_changes(&steps, &bases, &idle, &failed)?;
         Ok(if failed.is_empty() { 0 } else { Kind::Store.exit_code() })
     }
 
@@ -278,11 +306,13 @@ impl<'w> BumpSession<'w> {
     fn print_changes(
         &self,
         steps: &[PinChange],
+        bases: &[BaseStep],
         idle: &str,
         failed: &[Fault],
     ) -> Result<(), Fault> {
         let flags = &self.session.flags;
-        let is_written = !flags.dry_run && !steps.is_empty();
+        let is_idle = steps.is_empty() && bases.is_empty();
+        let is_written = !flags.dry_run && !is_idle;
         let each = || {
             steps.iter().flat_map(|step| step.shared.subsystems.iter().map(move |it| (step, *it)))
         };
@@ -291,6 +321,7 @@ impl<'w> BumpSession<'w> {
             let document = serde_json::json!({
                 "schema": 1,
                 "bumped": bumped,
+                "bases": bases.iter().map(BaseStep::json).collect::<Vec<_>>(),
                 "failed": failed.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "written": is_written,
             });
@@ -299,7 +330,7 @@ impl<'w> BumpSession<'w> {
         if flags.quiet {
             return Ok(());
         }
-        if steps.is_empty() {
+        if is_idle {
             return self.session.say(&format!("{idle}\n"));
         }
         let columns = ["subsystem", "from", "to", "changes"].map(|name| (name, Align::Left));
@@ -311,6 +342,9 @@ impl<'w> BumpSession<'w> {
                 Cell::new(Role::Ok, &step.to),
                 Cell::new(Role::Dim, step.comparison(subsystem).unwrap_or_default()),
             ]);
+        }
+        for base in bases {
+            base.add_to(&mut table);
         }
         let note = if is_written { "" } else { "nothing was written: --dry-run\n" };
         self.session.say(&format!("{}{note}", table.render(self.session.stdout_style())))

@@ -14,6 +14,7 @@ use crate::{
 
 use super::{
     CliError,
+    bases::{self, BaseRow},
     host::Host,
     run::jobs,
     session::{Session, select},
@@ -64,13 +65,19 @@ pub(super) fn outdated(session: &Session, words: &OutdatedArgs) -> Result<u8, Cl
     let looked = ask(session, &workspace, subsystems, None)?;
     let lines: Vec<_> =
         looked.into_iter().map(|looked| OutdatedRow::from_looked(looked, words.pre)).collect();
-    tell_failures(session, lines.iter().filter_map(|line| line.state.fault()));
+    let bases = bases::looked(session, &workspace, &names, words.pre)?;
+    let faults = || {
+        let of_bases = bases.iter().filter_map(BaseRow::fault);
+        lines.iter().filter_map(|line| line.state.fault()).chain(of_bases)
+    };
+    tell_failures(session, faults());
     match session.flags.json {
-        true => session.say(&json(&lines))?,
-        false => session.say(&text(session, &lines, !words.names.is_empty()))?,
+        true => session.say(&json(&lines, &bases))?,
+        false => session.say(&text(session, &lines, &bases, !words.names.is_empty()))?,
     }
-    let is_outdated = lines.iter().any(|line| matches!(line.state, PinState::Outdated));
-    let has_failed = lines.iter().any(|line| line.state.fault().is_some());
+    let is_outdated = lines.iter().any(|line| matches!(line.state, PinState::Outdated))
+        || bases.iter().any(BaseRow::is_outdated);
+    let has_failed = faults().next().is_some();
     Ok(match (has_failed, is_outdated && words.exit_code) {
         (true, _) => Kind::Store.exit_code(),
         (false, true) => 1,
@@ -192,7 +199,7 @@ impl<'w> OutdatedRow<'w> {
 }
 
 /// The table of what is outdated; of all, if they were asked for by name.
-fn text(session: &Session, lines: &[OutdatedRow], all: bool) -> String {
+fn text(session: &Session, lines: &[OutdatedRow], bases: &[BaseRow], all: bool) -> String {
     let mut table = Table::new([
         ("subsystem", Align::Left),
         ("pinned", Align::Left),
@@ -218,9 +225,18 @@ fn text(session: &Session, lines: &[OutdatedRow], all: bool) -> String {
             Cell::new(Role::Dim, line.asked()),
         ]);
     }
+    for base in bases.iter().filter(|base| all || session.flags.verbose || base.is_outdated()) {
+        base.add_to(&mut table);
+    }
     let rows =
         if table.is_empty() { String::new() } else { table.render(session.stdout_style()) + "\n" };
-    format!("{rows}{}\n", sum(lines))
+    let old = bases.iter().filter(|base| base.is_outdated()).count();
+    let of_bases = match bases.len() {
+        0 => String::new(),
+        1 => format!("; of 1 base of images {old} is outdated"),
+        count => format!("; of {count} bases of images {old} are outdated"),
+    };
+    format!("{rows}{}{of_bases}\n", sum(lines))
 }
 
 /// How many names a sum tells.
@@ -253,7 +269,7 @@ fn sum(lines: &[OutdatedRow]) -> String {
     sum
 }
 
-fn json(lines: &[OutdatedRow]) -> String {
+fn json(lines: &[OutdatedRow], bases: &[BaseRow]) -> String {
     let line = |line: &OutdatedRow| {
         let why = match &line.state {
             PinState::NotAsked(why) => Some((*why).to_owned()),
@@ -271,5 +287,6 @@ fn json(lines: &[OutdatedRow]) -> String {
         })
     };
     let lines: Vec<_> = lines.iter().map(line).collect();
-    format!("{:#}\n", serde_json::json!({ "schema": 1, "subsystems": lines }))
+    let bases: Vec<_> = bases.iter().map(BaseRow::json).collect();
+    format!("{:#}\n", serde_json::json!({ "schema": 1, "subsystems": lines, "bases": bases }))
 }

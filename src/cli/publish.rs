@@ -5,6 +5,8 @@
 pub(super) enum Publish {
     /// Not at all.
     Never,
+    /// Not to a store: what is made goes into images that others read.
+    InImages,
     /// To a folder always, to a store that others share where the surroundings are trusted.
     AsUsual,
     /// Somebody asked for it: exactly the recipe that the spec has now.

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::model::{Fault, Kind, Name};
+use crate::{
+    model::{Fault, Kind, Name},
+    workspace::Subsystem,
+};
 
 use super::{
     CliError, affected, component_notes,
@@ -51,7 +54,51 @@ pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, CliErro
             .hint("let CI run it, on the default branch or a tag")
             .into());
     }
-    publish(session, words, &VersionArgs::default(), (Publish::Again, "promoted"))
+    let PromotedParts { binaries, images } = parts_to_promote(session, words)?;
+    let mut codes = Vec::new();
+    if let Some(names) = binaries {
+        codes.push(publish(
+            session,
+            &names,
+            &VersionArgs::default(),
+            (Publish::Again, "promoted"),
+        )?);
+    }
+    if let Some(names) = images {
+        codes.push(super::images::promote(session, &names)?);
+    }
+    // The gravest of them, as far as the codes tell.
+    Ok(codes.into_iter().max().unwrap_or_default())
+}
+
+/// What `forge promote` is about, as words; nothing where there is none of the kind.
+struct PromotedParts {
+    /// Those of which binaries are released.
+    binaries: Option<Vec<String>>,
+    /// Those with an image.
+    images: Option<Vec<String>>,
+}
+
+/// What `words` name of either kind.
+fn parts_to_promote(session: &Session, words: &[String]) -> Result<PromotedParts, CliError> {
+    let workspace = session.workspace()?;
+    let (named, _) = super::versions::chosen(words)?;
+    let names = select(&workspace, &named)?;
+    let of = |is_meant: &dyn Fn(&Subsystem) -> bool| {
+        let meant = names.iter().filter(|name| is_meant(&workspace.subsystems[*name]));
+        // What chose a version is passed on as it was written.
+        let words = meant.map(|name| {
+            let chosen = words.iter().find(|word| word.split('@').next() == Some(name.as_str()));
+            chosen.cloned().unwrap_or_else(|| name.to_string())
+        });
+        Some(words.collect::<Vec<_>>()).filter(|words| !words.is_empty())
+    };
+    let (binaries, images) = (of(&Subsystem::releases_binaries), of(&|it| it.image.is_some()));
+    if binaries.is_none() && images.is_none() {
+        // Nothing at all is told as it ever was.
+        return Ok(PromotedParts { binaries: Some(words.to_vec()), images });
+    }
+    Ok(PromotedParts { binaries, images })
 }
 
 fn publish(

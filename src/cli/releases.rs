@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     CliError,
+    images::released::ImagesThere,
     session::{Session, select},
 };
 
@@ -53,16 +54,25 @@ impl Releases {
 pub(super) fn list(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let releases = Releases::select(session, &workspace, words)?;
-    let catalog = session.host.runtime()?.wait_for(releases.catalog())?.only(&releases.names);
+    let (catalog, images) = session.host.runtime()?.wait_for(async {
+        let catalog = releases.catalog().await?.only(&releases.names);
+        let images = ImagesThere::read(session, &workspace, &releases.names).await?;
+        Ok::<_, Fault>((catalog, images))
+    })?;
     let text = match session.flags.json {
-        true => json(&releases, &catalog),
-        false => text(session, &releases, &catalog),
+        true => json(&releases, &catalog, &images),
+        false => text(session, &releases, &catalog, &images),
     };
     session.say(&text)?;
     Ok(0)
 }
 
-fn text(session: &Session, releases: &Releases, catalog: &ReleaseCatalog) -> String {
+fn text(
+    session: &Session,
+    releases: &Releases,
+    catalog: &ReleaseCatalog,
+    images: &ImagesThere,
+) -> String {
     let mut table = Table::new([
         ("subsystem", Align::Left),
         ("version", Align::Left),
@@ -81,8 +91,9 @@ fn text(session: &Session, releases: &Releases, catalog: &ReleaseCatalog) -> Str
             table.row([Cell::new(Role::Name, pin.name.as_str()), version, none]);
         }
     }
+    images.add_rows(&mut table);
     let style = session.stdout_style();
-    format!("{}\n{}\n", table.render(style), sum(releases, catalog))
+    format!("{}\n{}{}\n", table.render(style), sum(releases, catalog), images.sum())
 }
 
 fn row(pin: &Pin, entry: &CatalogEntry, pins: &Pins) -> [Cell; 6] {
@@ -137,7 +148,7 @@ fn sum(releases: &Releases, catalog: &ReleaseCatalog) -> String {
     format!("{count} {word} in {}, {}{own}", releases.store.url(), human_size(bytes))
 }
 
-fn json(releases: &Releases, catalog: &ReleaseCatalog) -> String {
+fn json(releases: &Releases, catalog: &ReleaseCatalog, images: &ImagesThere) -> String {
     let subsystem = |pin: &Pin| {
         let entries = catalog.of_name(&pin.name);
         serde_json::json!({
@@ -147,11 +158,13 @@ fn json(releases: &Releases, catalog: &ReleaseCatalog) -> String {
         })
     };
     let subsystems: Vec<_> = releases.pins.of_names(&releases.names).map(subsystem).collect();
+    let images: Vec<_> = releases.names.iter().flat_map(|name| images.json_of(name)).collect();
     let others: Vec<_> = catalog.others.iter().map(|info| info.tag.as_str()).collect();
     let document = serde_json::json!({
         "schema": 1,
         "store": releases.store.url(),
         "subsystems": subsystems,
+        "images": images,
         "other_tags": others,
     });
     format!("{document:#}\n")

@@ -362,7 +362,9 @@ impl Session {
             publish: publishes,
             exact: publish.is_asked(),
             private_store: stores.private,
-            classes: self.surroundings().classes(publishes && stores.are_shared()),
+            classes: self
+                .surroundings()
+                .classes(publishes && stores.are_shared() || publish == Publish::InImages),
         })
     }
 
@@ -377,7 +379,8 @@ impl Session {
         let Some(store) = stores.all.first() else { return Ok(false) };
         // What is published changes the lock.
         let is_forbidden = self.flags.no_publish || self.flags.locked;
-        if publish == Publish::Never || is_forbidden || !store.is_writable() {
+        let is_kept = matches!(publish, Publish::Never | Publish::InImages);
+        if is_kept || is_forbidden || !store.is_writable() {
             return Ok(false);
         }
         let is_asked = publish.is_asked() || self.flags.publish;

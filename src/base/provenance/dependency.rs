@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Digest, shown_url};
+use crate::model::{Digest, Sha256, oci::ImageReference, shown_url};
 
 /// Something that went into a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,22 @@ impl Dependency {
         let digest = digest.into();
         let digest = BTreeMap::from([(digest.algorithm().as_str().to_owned(), digest.to_string())]);
         Self { uri: public_uri(url), digest, ..Self::default() }
+    }
+
+    /// The image that another one stands on, pinned by its digest.
+    #[must_use]
+    pub fn image(reference: &ImageReference) -> Self {
+        let digest = reference.digest.map(|digest| ("sha256".to_owned(), digest.to_string()));
+        let uri = Some(reference.package_url());
+        Self { uri, digest: digest.into_iter().collect(), ..Self::default() }
+    }
+
+    /// A program that was put into something else: `linux-amd64/api`.
+    #[must_use]
+    pub fn binary(name: String, version: &str, sha256: Sha256) -> Self {
+        let digest = BTreeMap::from([("sha256".to_owned(), sha256.to_string())]);
+        let version = Some(version.to_owned());
+        Self { name: Some(name), digest, version, ..Self::default() }
     }
 
     /// A program that the build was done with, and what it says when asked for its version.

@@ -25,9 +25,11 @@ pub use class::{Classes, RunClass};
 pub use dependency::Dependency;
 pub use hosts::CiRun;
 pub use policy::{Permission, may_publish, may_publish_to};
-pub use statement::{Statement, StatementRecipe, StatementRun, Subject, read_statements};
+pub use statement::{
+    Statement, StatementRecipe, StatementRun, StatementSubject, Subject, read_statements,
+};
 pub use surroundings::{ActionsRun, GitLab, Surroundings};
-pub use trust::{Trust, judge, refusal};
+pub use trust::{Trust, distrusted, judge, refusal};
 
 /// The file with the statement of who built `asset` first.
 #[must_use]

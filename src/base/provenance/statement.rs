@@ -12,6 +12,14 @@
 //! | `builder.id` | see [`super::Builder`] |
 //! | `metadata` | `invocationId` (the run's URL), `startedOn`, `finishedOn` |
 //!
+//! An image is said of in the same words, with [`IMAGE_BUILD_TYPE`] (`forge:image/v1`):
+//!
+//! | field | what |
+//! |---|---|
+//! | `subject` | the index first, then the manifest of each platform, with their sha256 |
+//! | `externalParameters` | `project`, `subsystem`, `version`, and the `image` by its tag |
+//! | `resolvedDependencies` | the workspace's repository and commit, the base, the binaries |
+//!
 //! Facts about the build only: no host or user name, no path, no secret.
 
 use std::{collections::BTreeMap, str::FromStr};
@@ -24,6 +32,9 @@ use crate::model::{Fingerprint, Inputs, Platform, Sha256, Stamp};
 /// How forge builds (`buildDefinition.buildType`): the fields above, in this meaning. Another
 /// meaning gets another number.
 pub const BUILD_TYPE: &str = "forge:build/v1";
+
+/// How forge puts images together, in the same words.
+pub const IMAGE_BUILD_TYPE: &str = "forge:image/v1";
 
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE: &str = "https://slsa.dev/provenance/v1";
@@ -63,8 +74,10 @@ pub struct StatementSubject {
     pub subsystem: String,
     /// The release's version label.
     pub version: String,
-    /// What it runs on.
-    pub platform: Platform,
+    /// What it runs on; nothing of an image, which is for several.
+    pub platform: Option<Platform>,
+    /// The image by its tag, if it is one.
+    pub image: Option<String>,
 }
 
 /// By which recipe it was built.
@@ -110,7 +123,8 @@ impl Statement {
                 project: project.to_owned(),
                 subsystem: stamp.name.to_string(),
                 version: stamp.version.clone(),
-                platform: stamp.platform,
+                platform: Some(stamp.platform),
+                image: None,
             }),
             recipe: StatementRecipe {
                 fingerprint: Some(stamp.fingerprint),
@@ -139,7 +153,7 @@ impl Statement {
             "predicateType": PREDICATE,
             "predicate": {
                 "buildDefinition": {
-                    "buildType": BUILD_TYPE,
+                    "buildType": self.build_type(),
                     "externalParameters": self.artifact.as_ref().map_or_else(|| json!({}), StatementSubject::json),
                     "internalParameters": self.internal_parameters(),
                     "resolvedDependencies": dependencies,
@@ -155,6 +169,13 @@ impl Statement {
             },
         });
         format!("{document}\n")
+    }
+
+    fn build_type(&self) -> &'static str {
+        match self.artifact.as_ref().and_then(|it| it.image.as_ref()) {
+            Some(_) => IMAGE_BUILD_TYPE,
+            None => BUILD_TYPE,
+        }
     }
 
     fn internal_parameters(&self) -> Value {
@@ -181,7 +202,8 @@ impl Statement {
         let (definition, details) = (&predicate["buildDefinition"], &predicate["runDetails"]);
         let builder = text(&details["builder"]["id"]).ok_or("it does not say who built it")?;
         let metadata = &details["metadata"];
-        let is_ours = definition["buildType"] == BUILD_TYPE;
+        let is_ours =
+            [BUILD_TYPE, IMAGE_BUILD_TYPE].iter().any(|known| definition["buildType"] == *known);
         let internal = if is_ours { &definition["internalParameters"] } else { &Value::Null };
         let external = if is_ours { &definition["externalParameters"] } else { &Value::Null };
         let dependencies = definition["resolvedDependencies"].as_array();
@@ -253,20 +275,25 @@ impl Subject {
 
 impl StatementSubject {
     fn json(&self) -> Value {
-        json!({
-            "project": self.project,
-            "subsystem": self.subsystem,
-            "version": self.version,
-            "platform": self.platform.to_string(),
-        })
+        let platform = self.platform.map(|platform| platform.to_string());
+        let mut fields = filled([("platform", &platform), ("image", &self.image)]);
+        for (key, value) in
+            [("project", &self.project), ("subsystem", &self.subsystem), ("version", &self.version)]
+        {
+            fields.insert(key.to_owned(), json!(value));
+        }
+        fields.into()
     }
 
     fn read(value: &Value) -> Option<Self> {
+        let (platform, image) = (parsed(&value["platform"]), text(&value["image"]));
+        (platform.is_some() || image.is_some()).then_some(())?;
         Some(Self {
             project: text(&value["project"])?,
             subsystem: text(&value["subsystem"])?,
             version: text(&value["version"])?,
-            platform: parsed(&value["platform"])?,
+            platform,
+            image,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{Builder, Statement, policy::refused_event};
-use crate::model::Sha256;
+use crate::model::{Fault, Kind, Sha256};
 
 /// Whose assets are downloaded: `trust:` in `versions.yml`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +79,18 @@ pub fn judge(
             ),
         }),
     }
+}
+
+/// What is said where `trust: ci` refuses `what`, of the subsystem `name`, since `why`.
+#[must_use]
+pub fn distrusted(name: &str, what: &str, why: String) -> Fault {
+    Fault::new(Kind::Verification, format!("{what} is not trusted"))
+        .because("`trust: ci` in versions.yml takes only what CI built")
+        .because(why)
+        .hint(format!(
+            "let CI build the same and vouch for it with `forge promote {name}`, or write \
+             `trust: any`; nothing was downloaded"
+        ))
 }
 
 /// Why the run that `statement` tells of is none that may publish. One at the default branch need not

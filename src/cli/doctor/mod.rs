@@ -2,6 +2,7 @@
 //! about the rest. Looks and asks; changes nothing.
 
 mod check;
+mod images;
 mod places;
 mod remote;
 mod stores;
@@ -49,6 +50,7 @@ async fn examine(
     checks.push(told);
     checks.extend(stores::check_stores(session, &workspace, surroundings).await);
     checks.extend(remote::check_remote(session, &workspace).await);
+    checks.extend(images::check_registries(session, &workspace, surroundings).await);
     Ok(checks)
 }
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 use super::{
-    super::{CliError, notes},
+    super::{CliError, notes, publish::Publish},
     ImageWork,
     wants::{image, needed},
     work::{failed, report},
@@ -40,7 +40,7 @@ pub(super) struct MadeImage {
 impl ImageWork<'_> {
     /// Makes the images of `names`, whole: with the layers of their bases.
     pub(super) async fn make(&self, names: &BTreeSet<Name>) -> Result<RunReport, CliError> {
-        let mut run = self.ensured(names.iter()).await?;
+        let mut run = self.ensured(names.iter(), Publish::Never).await?;
         for name in names {
             let began = Instant::now();
             let image = match &self.wants.specs[name] {
@@ -69,7 +69,7 @@ impl ImageWork<'_> {
         }
     }
 
-    fn unknown(&self, name: &Name, fault: Fault) -> ImageReport {
+    pub(super) fn unknown(&self, name: &Name, fault: Fault) -> ImageReport {
         let repo = image(self.workspaces(), name).repo.to_string();
         let version = self.workspaces().any().subsystems[name].version.label(None);
         ImageReport::failed(name.clone(), version, repo, fault)

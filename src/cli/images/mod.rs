@@ -2,18 +2,24 @@
 //!
 //! ```text
 //! wants ── what each should be, and on which base ──> work ── make ──> .forge/dist
-//!                                                       └──── look, ensure, make, push, move tags
+//!                                                       ├──── look, ensure, make, vouch, push, move tags
+//!                                                       └──── promote: make again, vouch
 //! ```
 
 mod engine;
 mod load;
 mod make;
+mod promote;
+pub(super) mod released;
+mod sends;
+mod vouch;
 mod wants;
 mod work;
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use crate::{
+    image::ImageState,
     model::{Fault, Kind, Layout, Name, RunReport},
     provenance::{Permission, may_publish_to},
     report::{Align, Cell, Role, Table, render_images, render_json},
@@ -21,6 +27,8 @@ use crate::{
 };
 
 use super::{CliError, ensure, session::Session, versions};
+pub(super) use promote::promote;
+use sends::ImageSends;
 pub(super) use wants::ImageWants;
 pub(super) use work::{ImageWork, Seen};
 
@@ -151,13 +159,30 @@ pub(super) fn unreleasable(subsystem: &Subsystem) -> Option<Fault> {
 /// Shows what a release would do.
 fn plan(session: &Session, wants: ImageWants) -> Result<u8, CliError> {
     let work = ImageWork::new(session, wants);
-    let planned = session.host.runtime()?.wait_for(work.planned());
+    let (planned, sends) = session.host.runtime()?.wait_for(async {
+        let planned = work.planned().await;
+        let mut sends = Vec::new();
+        let absent = |seen: &&Seen| matches!(seen.state, Ok(ImageState::Absent));
+        for spec in planned.iter().filter(absent).filter_map(|seen| seen.spec.as_ref()) {
+            sends.push(work.sends(spec).await?);
+        }
+        Ok::<_, Fault>((planned, sends))
+    })?;
     if session.flags.json {
-        let rows: Vec<_> = planned.iter().map(Seen::json).collect();
+        let row = |seen: &Seen| {
+            let mut row = seen.json();
+            let sent = sends.iter().find(|it| row["image"] == it.image.as_str());
+            row["sends"] = sent.map(ImageSends::json).into();
+            row
+        };
+        let rows: Vec<_> = planned.iter().map(row).collect();
         let document = serde_json::json!({ "schema": 1, "images": rows });
         session.say(&format!("{document:#}\n"))?;
     } else {
-        session.say(&table(&planned).render(session.stdout_style()))?;
+        let lines: String = sends.iter().map(ImageSends::line).collect();
+        let space = if lines.is_empty() { "" } else { "\n" };
+        let table = table(&planned).render(session.stdout_style());
+        session.say(&format!("{table}{space}{lines}"))?;
     }
     let fault = planned.iter().find_map(Seen::fault);
     Ok(fault.map_or(0, |fault| fault.kind.exit_code()))

@@ -11,11 +11,16 @@ use tokio::sync::OnceCell;
 
 use crate::{
     execute::{LockChange, write_lock},
-    image::{BuildEngine, ImageSpec, ImageState, MovedTag, look_at, move_tag, push, to_push},
+    image::{
+        BuildEngine, ImageSpec, ImageState, MovedTag, look_at, move_tag, push, to_push,
+        trusted_image,
+    },
     model::{
         ActionId, ArtifactId, ArtifactReport, Event, EventSink, Fault, How, ImageHow, ImageReport,
         Kind, LockedImage, Name, Platform, RunReport, Sha256,
     },
+    probe::trusted_repositories,
+    provenance::{Trust, distrusted},
     report::render_warning,
     store::Published,
     workspace::Workspaces,
@@ -87,9 +92,28 @@ impl<'s> ImageWork<'s> {
         match spec {
             Ok(spec) => {
                 let state = look_at(&self.wants.registries, spec, self.locked(spec)).await;
+                let state = self.trusted(spec, state).await;
                 Seen { name, spec: Some(spec.clone()), state }
             }
             Err(fault) => Seen { name, spec: None, state: Err(fault.clone()) },
+        }
+    }
+
+    /// The same as `state`, but for an image that `trust: ci` does not take.
+    async fn trusted(
+        &self,
+        spec: &ImageSpec,
+        state: Result<ImageState, Fault>,
+    ) -> Result<ImageState, Fault> {
+        let workspace = self.workspaces().any();
+        let Ok(ImageState::Released { digest }) = &state else { return state };
+        if workspace.image_trust == Trust::Any {
+            return state;
+        }
+        let (registries, ours) = (&self.wants.registries, trusted_repositories(workspace));
+        match trusted_image(registries, &spec.repository, *digest, &ours).await? {
+            Ok(_) => state,
+            Err(why) => Err(distrusted(spec.name.as_str(), &spec.reference().to_string(), why)),
         }
     }
 
@@ -141,7 +165,7 @@ impl<'s> ImageWork<'s> {
                 }
             }
         }
-        let mut report = self.ensured(missing.keys()).await?;
+        let mut report = self.ensured(missing.keys(), Publish::InImages).await?;
         let events = open_screen(self.session);
         let pushes = missing.values().enumerate().map(|(at, spec)| {
             let (report, events) = (&report, events.2.clone());
@@ -175,18 +199,19 @@ impl<'s> ImageWork<'s> {
         Ok(report)
     }
 
-    /// Makes sure that what goes into the images of `names` is there, for all their platforms.
+    /// Makes sure that what goes into the images of `names` is there, for all their platforms; with
+    /// [`Publish::InImages`] what may go to others.
     pub(super) async fn ensured<'n>(
         &self,
         names: impl Iterator<Item = &'n Name>,
+        publish: Publish,
     ) -> Result<RunReport, CliError> {
         let workspaces = self.workspaces();
         let parts: BTreeSet<Name> = names.flat_map(|name| needed(workspaces, name)).collect();
         if parts.is_empty() {
             return Ok(RunReport::default());
         }
-        let request =
-            RunRequest { workspaces: workspaces.clone(), names: &parts, publish: Publish::Never };
+        let request = RunRequest { workspaces: workspaces.clone(), names: &parts, publish };
         Ok(run(self.session, request).await?.report)
     }
 
@@ -246,12 +271,18 @@ impl<'s> ImageWork<'s> {
         events: &Arc<dyn EventSink>,
     ) -> Result<ImageReport, Fault> {
         let made = self.made(spec, true).await?;
-        let image = to_push(spec, &made.assembled, made.base.as_ref(), &made.layout);
+        let mut image = to_push(spec, &made.assembled, made.base.as_ref(), &made.layout);
+        image.notes = self.notes(spec, &made).await?;
         let sink = events.clone();
         let progress = Arc::new(move |done, total| {
             sink.emit(Event::Transfer { action, done, total: Some(total) });
         });
         let pushed = push(&self.wants.registries, spec, &image, progress).await?;
+        for why in &pushed.receipt.unsaid {
+            let fault =
+                why.clone().within(format!("{} is pushed without its provenance", spec.name));
+            events.emit(Event::Warning { artifact: None, fault });
+        }
         let is_new = pushed.receipt.published == Published::Created;
         let (how, why) = match is_new {
             true => (ImageHow::Pushed, "no tag had it"),
@@ -280,7 +311,7 @@ impl<'s> ImageWork<'s> {
     }
 
     /// Another image is at the tag: what to say of that.
-    fn other(spec: &ImageSpec, why: &str) -> Fault {
+    pub(super) fn other(spec: &ImageSpec, why: &str) -> Fault {
         let what = format!("{} is another image", spec.reference());
         Fault::new(Kind::Verification, what)
             .because(why.to_owned())

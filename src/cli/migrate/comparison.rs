@@ -53,7 +53,7 @@ impl Decisions<'_> {
         let mut made = BTreeSet::new();
         for need in before.needs {
             match self.replaced(&need.name) {
-                Some(instead) => Self::add_replacement(instead, &mut after, &mut made, None),
+                Some(instead) => Self::add_replacement(&instead, &mut after, &mut made, None),
                 None => after.needs.push(self.applied(need, called)),
             }
         }
@@ -82,7 +82,7 @@ impl Decisions<'_> {
             ForeseenWork::Command(line) => match call_of_task(line) {
                 Some((name, given)) if self.replaced(&name).is_some() && given.is_empty() => {
                     if let Some(instead) = self.replaced(&name) {
-                        Self::add_replacement(instead, after, made, Some(step));
+                        Self::add_replacement(&instead, after, made, Some(step));
                     }
                     return;
                 }
@@ -93,7 +93,7 @@ impl Decisions<'_> {
                 None => ForeseenWork::Command(self.line(line)),
             },
             ForeseenWork::Call(task) => match self.replaced(&task.name) {
-                Some(instead) => return Self::add_replacement(instead, after, made, Some(step)),
+                Some(instead) => return Self::add_replacement(&instead, after, made, Some(step)),
                 None => ForeseenWork::Call(Box::new(self.applied((**task).clone(), called))),
             },
         };
@@ -101,8 +101,27 @@ impl Decisions<'_> {
         after.steps.push(ForeseenStep { what, condition, ..step.clone() });
     }
 
-    fn replaced(&self, name: &str) -> Option<&Replacement> {
-        self.replaced.iter().find(|one| one.task == name)
+    fn replaced(&self, name: &str) -> Option<Replacement> {
+        let known = self.replaced.iter().find(|one| one.task == name).cloned();
+        known.or_else(|| self.replaced_for_all(name))
+    }
+
+    /// What forge does instead of the task `name` of a subsystem that only a run knows: what it does for
+    /// every one that has such a task.
+    fn replaced_for_all(&self, name: &str) -> Option<Replacement> {
+        let (subsystem, end) = name.trim_matches('"').split_once(':')?;
+        let own = |one: &&Replacement| one.task.split_once(':').is_some_and(|(_, own)| own == end);
+        let all: Vec<&Replacement> = self.replaced.iter().filter(own).collect();
+        let is_ensured = |one: &&Replacement| {
+            let name = one.task.split_once(':').map_or("", |(name, _)| name);
+            one.commands.is_empty() && one.ensures == [name]
+        };
+        (all.len() > 1 && all.iter().all(is_ensured)).then(|| Replacement {
+            task: name.to_owned(),
+            instead: all[0].instead.clone(),
+            ensures: vec![subsystem.to_owned()],
+            commands: Vec::new(),
+        })
     }
 
     /// Lets `after` do what forge does instead of a task that it needed, or called in a step.

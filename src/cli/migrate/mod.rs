@@ -6,13 +6,13 @@ mod sides;
 mod told;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use crate::{
     adopt::published_sums,
-    disk::Folder,
+    disk::{Folder, MOST_OF_TEXT, read_text},
     migrate::{self as migration, Migration, MigrationAids, WrittenFile},
     model::{Diagnostic, Fault, Kind},
     process::SyntaxCheck,
@@ -52,12 +52,23 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
         None => tree.root.clone(),
     };
     check_root(&folder)?;
-    let mut migration =
-        migration::migrate(tree.clone(), &MigrationAids { published_sums: &published_sums });
-    if !wish.check {
-        nothing_is_there(&folder, &migration.pages)?;
-    }
-    let outcome = looked_at(session, &tree, &mut migration)?;
+    let supervised = ["process-compose.yaml", "process-compose.yml"]
+        .iter()
+        .find_map(|name| read_text(&tree.root.join(name), MOST_OF_TEXT).ok());
+    let make = |exactly: &BTreeSet<String>| {
+        let aids = MigrationAids {
+            published_sums: &published_sums,
+            process_compose: supervised.as_deref(),
+            exactly,
+        };
+        let mut migration = migration::migrate(tree.clone(), &aids);
+        if !wish.check {
+            nothing_is_there(&folder, &migration.pages)?;
+        }
+        let outcome = looked_at(session, &tree, &mut migration)?;
+        Ok((migration, outcome))
+    };
+    let (migration, outcome) = best(&make)?;
     if session.flags.dry_run {
         for page in &migration.pages {
             session.say(&format!("# {}\n{}", page.path.display(), page.text))?;
@@ -67,9 +78,40 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
     }
     let shown = wish.into.as_deref().unwrap_or(&folder);
     let verb = if session.flags.dry_run || wish.check { "would write to" } else { "wrote to" };
-    let text = told::told(&format!("{verb} {}", shown.display()), &migration, &outcome);
+    let text = match wish.check {
+        true => told::checked(&migration, &outcome),
+        false => told::told(&format!("{verb} {}", shown.display()), &migration, &outcome),
+    };
     session.console().err(&text);
     Ok(if outcome.is_good() { 0 } else { Kind::Partial.exit_code() })
+}
+
+/// A migration, and what was found of it.
+type Attempt = Result<(Migration, Outcome), CliError>;
+
+/// The migration that differs least of those that `make` makes: as people would write it, or if that does not
+/// do the same, with the tasks that differ as `run --taskfile` takes them.
+fn best(make: &dyn Fn(&BTreeSet<String>) -> Attempt) -> Attempt {
+    let mut best = make(&BTreeSet::new())?;
+    let Some(comparison) = &best.1.comparison else { return Ok(best) };
+    let all: BTreeSet<String> = comparison.differences.keys().cloned().collect();
+    // What a task that it calls does is that one's own.
+    let is_own =
+        |what: &&String| !what.contains("in a call, ") && !what.contains("in what it needs, ");
+    let own = comparison.differences.iter().filter(|(_, what)| is_own(what));
+    let own: BTreeSet<String> = own.map(|(name, _)| name.clone()).collect();
+    let with_variables =
+        |names: &BTreeSet<String>| names.iter().cloned().chain([String::new()]).collect();
+    for exactly in [own.clone(), with_variables(&own), with_variables(&all)] {
+        if best.1.differing() == 0 {
+            break;
+        }
+        let next = make(&exactly)?;
+        if next.1.problems <= best.1.problems && next.1.differing() < best.1.differing() {
+            best = next;
+        }
+    }
+    Ok(best)
 }
 
 /// What was found of a migration before anything is written.
@@ -81,6 +123,11 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// How many tasks do not do the same, or cannot be compared.
+    fn differing(&self) -> usize {
+        self.comparison.as_ref().map_or(usize::MAX, |one| one.differences.len())
+    }
+
     fn is_good(&self) -> bool {
         self.problems == 0 && self.comparison.as_ref().is_none_or(|one| one.differences.is_empty())
     }
@@ -92,12 +139,16 @@ fn looked_at(
     tree: &TaskfileTree,
     migration: &mut Migration,
 ) -> Result<Outcome, CliError> {
-    let pages = migration.pages.iter().map(|page| (page.path.as_path(), page.text.as_str()));
-    let pages: Vec<(&Path, &str)> = pages.collect();
-    let documents = Documents::of_pages(&tree.root, &pages, session.host.user())?;
     let none = |_| None;
+    let mut documents = documents(session, tree, migration)?;
     let (mut marks, mut problems, mut compared) = (Vec::new(), 0, None);
     let mut resolved = documents.resolve(session.platform(), &session.outside(&none));
+    if let Err(LoadError::Problems(wrong)) = &resolved
+        && with_unreadable(migration, &wrong.diagnostics)
+    {
+        documents = self::documents(session, tree, migration)?;
+        resolved = documents.resolve(session.platform(), &session.outside(&none));
+    }
     if let Err(LoadError::Problems(wrong)) = resolved {
         problems = wrong.diagnostics.len();
         let mark = |wrong: Diagnostic| (wrong.span.file, wrong.span.bytes.start, wrong.what);
@@ -129,6 +180,51 @@ fn looked_at(
         }
     }
     Ok(Outcome { problems, comparison: compared })
+}
+
+fn documents(
+    session: &Session,
+    tree: &TaskfileTree,
+    migration: &Migration,
+) -> Result<Documents, CliError> {
+    let pages = migration.pages.iter().map(|page| (page.path.as_path(), page.text.as_str()));
+    let pages: Vec<(&Path, &str)> = pages.collect();
+    Ok(Documents::of_pages(&tree.root, &pages, session.host.user())?)
+}
+
+/// What stands where a command stood that no shell can read: it fails, as that did.
+const UNREADABLE: &str = "'echo \"no shell can read what stood here\" >&2; exit 2'";
+
+/// Writes what fails in the place of commands of one line that no shell can read, each with a mark. Returns
+/// whether there are any.
+fn with_unreadable(migration: &mut Migration, wrong: &[Diagnostic]) -> bool {
+    let mut wrong: Vec<&Diagnostic> =
+        wrong.iter().filter(|one| one.what.starts_with("the shell cannot read")).collect();
+    wrong.sort_by_key(|one| std::cmp::Reverse(one.span.bytes.start));
+    let mut is_any = false;
+    for one in wrong {
+        let Some(page) = migration.pages.iter_mut().find(|page| page.path == one.span.file) else {
+            continue;
+        };
+        let Some((before, rest)) = page.text.split_at_checked(one.span.bytes.start) else {
+            continue;
+        };
+        // The whole line, from what it begins with as an element of a list.
+        let begin = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = rest.split('\n').next().unwrap_or_default();
+        let Some(dash) =
+            before[begin..].find("- ").filter(|at| before[begin..begin + at].trim().is_empty())
+        else {
+            continue;
+        };
+        let start = begin + dash + 2;
+        let end = before.len() + line.len();
+        let stood = page.text[start..end].to_owned();
+        page.text.replace_range(start..end, UNREADABLE);
+        page.mark(start, &format!("no shell can read {stood}: it failed, and it fails now"));
+        is_any = true;
+    }
+    is_any
 }
 
 /// Files that are there already are nobody's to replace.

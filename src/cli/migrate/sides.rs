@@ -137,7 +137,10 @@ impl Sides<'_> {
 
     /// What `run --taskfile` would do.
     fn before(&self, name: &str, given: &Words) -> Result<ForeseenTask, String> {
-        let env = self.session.host.environment().to_texts();
+        let mut env = self.session.host.environment().to_texts();
+        // Where it is called.
+        let folder = self.session.folder().map_err(|fault| fault.what)?;
+        env.insert("PWD".to_owned(), folder.display().to_string());
         let given = Given { words: given.clone(), env };
         let names = [name.to_owned()];
         let wish = TranslationRequest {

@@ -41,6 +41,44 @@ pub(super) fn told(begin: &str, migration: &Migration, outcome: &Outcome) -> Str
     text
 }
 
+/// What would become of each Taskfile.
+pub(super) fn checked(migration: &Migration, outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for file in &migration.files {
+        let _ = writeln!(text, "{} -> {}", file.path.display(), file.page.display());
+        let page = migration.pages.iter().find(|page| page.path == file.page);
+        if page.is_some_and(|page| page.path.starts_with("subsystems")) {
+            let keys = page.into_iter().flat_map(|page| page.text.lines());
+            let keys = keys.filter_map(|line| line.split_once(':')).map(|(key, _)| key);
+            let is_key = |key: &&str| {
+                matches!(*key, "source" | "build" | "upstream" | "service" | "vars" | "env")
+            };
+            listed(&mut text, "spec", &keys.filter(is_key).map(str::to_owned).collect::<Vec<_>>());
+        }
+        listed(&mut text, "tasks", &file.tasks);
+        let mut verbs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (task, instead) in &file.gone {
+            verbs.entry(instead).or_default().push(task);
+        }
+        let verbs = verbs.into_iter().map(|(verb, tasks)| format!("{verb} ({})", tasks.join(", ")));
+        listed(&mut text, "verbs", &verbs.collect::<Vec<_>>());
+        // Marks of a page that several files come to are told once, at the first.
+        let is_first =
+            page.is_some_and(|page| page.from.first().is_some_and(|(from, _)| *from == file.path));
+        for line in page.filter(|_| is_first).into_iter().flat_map(marks) {
+            let _ = writeln!(text, "  a person {}", line.trim_start());
+        }
+    }
+    compared(&mut text, outcome);
+    text
+}
+
+fn listed(text: &mut String, what: &str, all: &[String]) {
+    if !all.is_empty() {
+        let _ = writeln!(text, "  {what:<8} {}", all.join(", "));
+    }
+}
+
 /// How the two sides compare.
 fn compared(text: &mut String, outcome: &Outcome) {
     let left = match outcome.problems {

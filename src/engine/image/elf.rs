@@ -1,5 +1,5 @@
 //! What loads a program: a statically linked one needs nothing, another one the loader that its header
-//! names (System V ABI, program header `PT_INTERP`).
+//! names (System V ABI, program header `PT_INTERP`). And the sections of a program, by their names.
 
 use std::{
     fs::File,
@@ -31,6 +31,49 @@ pub fn interpreter(file: &mut File) -> io::Result<Option<String>> {
     Ok(None)
 }
 
+/// The section of the program in `file` that is called `name`, if it is an ELF program that has one of
+/// at most `most` bytes.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn section(file: &mut File, name: &str, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut header = [0; 64];
+    file.seek(SeekFrom::Start(0))?;
+    let read = read_some(file, &mut header)?;
+    let Some(sections) = Elf::read(&header[..read]).and_then(|elf| elf.sections(&header[..read]))
+    else {
+        return Ok(None);
+    };
+    let SectionTable { elf, table, entry_bytes, count, names } = sections;
+    let bytes = usize::from(entry_bytes) * usize::from(count);
+    let table = read_at(file, table, bytes)?;
+    let entries: Vec<&[u8]> = table.chunks_exact(usize::from(entry_bytes).max(1)).collect();
+    let place = entries.get(usize::from(names)).and_then(|entry| elf.place(entry));
+    let Some((offset, size)) = place.filter(|(_, size)| *size <= MOST_OF_NAMES) else {
+        return Ok(None);
+    };
+    let names = read_at(file, offset, usize::try_from(size).unwrap_or(0))?;
+    let is_it = |entry: &&&[u8]| {
+        let at = entry.get(..4).map(|bytes| elf.number(bytes));
+        let text = at.and_then(|at| names.get(usize::try_from(at).ok()?..));
+        text.and_then(|text| text.split(|byte| *byte == 0).next()) == Some(name.as_bytes())
+    };
+    let place = entries.iter().find(is_it).and_then(|entry| elf.place(entry));
+    match place.filter(|(_, size)| *size <= most) {
+        Some((offset, size)) => read_at(file, offset, usize::try_from(size).unwrap_or(0)).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// As many as there are of the `bytes` at `offset`.
+fn read_at(file: &mut File, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut found = vec![0; bytes];
+    file.seek(SeekFrom::Start(offset))?;
+    let read = read_some(file, &mut found)?;
+    found.truncate(read);
+    Ok(found)
+}
+
 /// Reads as much as there is room for.
 fn read_some(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
@@ -41,6 +84,18 @@ fn read_some(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
+}
+
+/// The most that the names of sections have, in bytes.
+const MOST_OF_NAMES: u64 = 1 << 20;
+
+/// Where the table of sections is, and which of them holds the names.
+struct SectionTable {
+    elf: Elf,
+    table: u64,
+    entry_bytes: u16,
+    count: u16,
+    names: u16,
 }
 
 /// Where the table of program headers is.
@@ -72,6 +127,21 @@ impl Elf {
         let (offset, size) = if self.is_wide { (8, 32) } else { (4, 16) };
         let place = (self.word(entry, offset)?, self.word(entry, size)?);
         (kind == u64::from(PT_INTERP)).then_some(place)
+    }
+
+    /// Where the sections are, as `header` says.
+    fn sections(self, header: &[u8]) -> Option<SectionTable> {
+        let (table, sizes) = if self.is_wide { (40, 58) } else { (32, 46) };
+        let table = self.word(header, table)?;
+        let half = |at: usize| u16::try_from(self.number(header.get(at..at + 2)?)).ok();
+        let (entry_bytes, count, names) = (half(sizes)?, half(sizes + 2)?, half(sizes + 4)?);
+        Some(SectionTable { elf: self, table, entry_bytes, count, names })
+    }
+
+    /// Offset and size of the section whose header is `entry`.
+    fn place(&self, entry: &[u8]) -> Option<(u64, u64)> {
+        let (offset, size) = if self.is_wide { (24, 32) } else { (16, 20) };
+        Some((self.word(entry, offset)?, self.word(entry, size)?))
     }
 
     /// The address or size at `at`.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The annotation that holds the version of an image.
-const VERSION: &str = "org.opencontainers.image.version";
+pub(super) const VERSION: &str = "org.opencontainers.image.version";
 
 /// What became of an image that was pushed.
 #[derive(Clone, Debug)]
@@ -63,6 +63,7 @@ pub fn to_push(
         blobs,
         children: assembled.manifests.iter().map(child).collect(),
         index: ManifestUpload::new(assembled.index_bytes.clone(), &assembled.index.media_type),
+        notes: Vec::new(),
         tag: spec.tag.clone(),
     }
 }

@@ -100,6 +100,14 @@ pub enum AuditProblem {
     },
     /// A file that is neither an asset nor something that belongs beside one.
     UnknownFile,
+    /// The index of an image names a manifest that is not there.
+    ManifestMissing,
+    /// A manifest of an image names a blob that is not there.
+    BlobMissing,
+    /// The bytes of a blob have another digest than its manifest says.
+    OtherBytes(Sha256),
+    /// An image of which `trust: ci` would not be satisfied, or of which nobody says who made it.
+    NotVouched(String),
 }
 
 impl fmt::Display for AuditProblem {
@@ -129,6 +137,10 @@ impl fmt::Display for AuditProblem {
                 write!(f, "it was built from {}, the tag is {}", short(built), short(tagged))
             }
             Self::UnknownFile => f.write_str("neither an asset nor beside one"),
+            Self::ManifestMissing => f.write_str("the index names it, the registry has it no more"),
+            Self::BlobMissing => f.write_str("a manifest names it, the registry has it no more"),
+            Self::OtherBytes(found) => write!(f, "its sha256 is {found}"),
+            Self::NotVouched(why) => f.write_str(why),
         }
     }
 }

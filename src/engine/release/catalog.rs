@@ -50,8 +50,19 @@ impl ReleaseCatalog {
                 None => catalog.others.push(info),
             }
         }
-        catalog.entries.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| newest_first(a, b)));
+        catalog.sort();
         catalog
+    }
+
+    /// A catalog of releases of which it is known whose they are.
+    pub fn from_entries(entries: Vec<CatalogEntry>) -> Self {
+        let mut catalog = Self { entries, others: Vec::new() };
+        catalog.sort();
+        catalog
+    }
+
+    fn sort(&mut self) {
+        self.entries.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| newest_first(a, b)));
     }
 
     /// The releases of `names` alone.

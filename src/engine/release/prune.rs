@@ -59,7 +59,7 @@ pub fn outdated<'c>(
 }
 
 /// The day of a release: that in its version, or the one on which it was published.
-fn day(entry: &CatalogEntry) -> Option<Date> {
+pub(super) fn day(entry: &CatalogEntry) -> Option<Date> {
     let published = || Some(entry.published()?.to_zoned(TimeZone::UTC).date());
     entry.label.parse::<DateVersion>().ok().map(|version| version.day).or_else(published)
 }

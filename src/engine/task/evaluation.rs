@@ -138,7 +138,8 @@ impl DryEvaluation {
             (None, Some(file)) => (self.layout.root().join(file).display().to_string(), line),
             (None, None) => (self.dir.display().to_string(), line),
         };
-        format!("$({}: {})", dir.trim_end_matches('/'), line.trim_end())
+        let line = line.trim_end().replace("{{ root }}", &root.to_string());
+        format!("$({}: {line})", dir.trim_end_matches('/'))
     }
 }
 

@@ -8,10 +8,12 @@
 //!              └> page: a pattern      ─┘
 //! versions.yml ─> Pins ─ with ─> text ─┐
 //! forge.lock ──────────────────────────┴ change ─> both files, or neither
+//! registries ─ bases ─> tags and digests of what images stand on; specs that name another one
 //! history ─ earlier ─> what a pin was before
 //! ```
 
 mod ask;
+mod bases;
 mod change;
 mod compare;
 mod crates;
@@ -26,6 +28,7 @@ mod roster;
 mod step;
 
 pub use ask::Asker;
+pub use bases::{BaseLook, BasePin, look_at_bases, with_base};
 pub use change::PinEdit;
 pub use compare::comparison;
 pub use earlier::before;

@@ -29,6 +29,8 @@ pub struct WorkspaceSettings {
     pub trust: Trust,
     /// `remote`.
     pub remote: Option<RemoteSettings>,
+    /// `trust`, for images.
+    pub image_trust: Trust,
     /// `versions`, those that are valid.
     pub versions: BTreeMap<Name, Sp<Stated>>,
 }
@@ -67,8 +69,9 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
     settings.repository = doc.repository.as_ref().and_then(|url| repository(url, found));
     // A word that is none was told when the document was compared with its table. Without
     // `releases`, what is downloaded is what this user made.
-    let trust = doc.trust.as_ref().filter(|_| !doc.releases.is_empty());
-    settings.trust = trust.and_then(|word| word.text.parse().ok()).unwrap_or_default();
+    let trust = doc.trust.as_ref().and_then(|word| word.text.parse().ok()).unwrap_or_default();
+    settings.trust = if doc.releases.is_empty() { Trust::Any } else { trust };
+    settings.image_trust = trust;
     for text in &doc.platforms {
         match text.text.parse() {
             Ok(platform) if settings.platforms.contains(&platform) => {

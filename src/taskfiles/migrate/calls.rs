@@ -49,7 +49,18 @@ pub fn in_forge(script: &str, instead: &dyn Fn(&str) -> Option<String>) -> Strin
         }
         rest = call.rest;
     }
-    text + rest
+    without_doubles(&(text + rest))
+}
+
+/// A script in which what is ensured twice in a row is ensured once.
+fn without_doubles(script: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in script.split('\n') {
+        if lines.last() != Some(&line) || !line.trim_start().starts_with("forge ensure ") {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
 }
 
 /// The names of the tasks that calls of Task in a script name first, and whether forge can make each

@@ -64,7 +64,10 @@ impl<'s> Fates<'s> {
             let mut changed = None;
             for (name, at) in &stack.tasks {
                 let calls = stack.calls(*at);
-                let is_gone = |call: &String| of.get(call).is_some_and(|fate| !fate.stays());
+                let is_gone = |call: &String| match of.get(call) {
+                    Some(fate) => !fate.stays(),
+                    None => is_gone_of_all(&of, call),
+                };
                 let task = stack.task(*at);
                 // A folder for what forge keeps elsewhere, and words, are nothing of their own.
                 let only_calls = !calls.is_empty()
@@ -218,6 +221,16 @@ impl<'s> Fates<'s> {
     }
 }
 
+/// Whether `call` names a task of a subsystem that only a run knows, and that task is gone for all of them.
+fn is_gone_of_all(of: &BTreeMap<String, Disposition>, call: &str) -> bool {
+    let Some((_, end)) = open_name(call) else { return false };
+    let ends = |(name, _): &(&String, &Disposition)| {
+        name.split_once(':').is_some_and(|(_, own)| own == end)
+    };
+    let mut all = of.iter().filter(ends).peekable();
+    all.peek().is_some() && all.all(|(_, fate)| !fate.stays())
+}
+
 /// `$NAME:end` or `{{.NAME}}:end`: the subsystem as it is said, and what follows.
 fn open_name(name: &str) -> Option<(&str, &str)> {
     let name = name.trim_matches('"');
@@ -335,7 +348,9 @@ impl Judge<'_> {
         let is_own = |word: &String| {
             let path = variables.path(word).unwrap_or_default();
             let last = path.rsplit('/').next().unwrap_or_default();
-            path.contains('/') && OWN.contains(&last) || known.contains(&&path)
+            // What is made to be packed is forge's own to make.
+            let is_packed = path.starts_with(".dist/") || path.starts_with("dist/");
+            path.contains('/') && OWN.contains(&last) || is_packed || known.contains(&&path)
         };
         let lines = script.lines().map(words);
         let removing = lines.filter(|words| words.first().is_some_and(|word| word == "rm"));

@@ -40,5 +40,8 @@ fn folded(text: &Scalar, source: &str) -> Option<String> {
         }
         folded.push_str(line);
     }
+    if text.text.ends_with('\n') {
+        folded.push('\n');
+    }
     Some(folded)
 }

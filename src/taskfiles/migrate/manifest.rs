@@ -140,7 +140,11 @@ impl Survey<'_> {
             let supervises =
                 self.services.supervisor.as_ref() == Some(name) && !self.services.all.is_empty();
             above.extend(supervises.then(|| raise(&one.version.1)).flatten());
-            versions.put_with(above, name, Yaml::text(one.version.1.clone()));
+            let version = match one.version.1.as_str() {
+                "" => Yaml::single("scheme", Yaml::text("commits")),
+                version => Yaml::text(version),
+            };
+            versions.put_with(above, name, version);
         }
         versions
     }

@@ -31,7 +31,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::taskfile::TaskfileTree;
+use crate::taskfile::{Taskfile, TaskfileTree};
 pub use calls::{call_of_task, in_forge};
 use comments::{Comments, start_of};
 use fate::{Disposition, Fates};
@@ -46,7 +46,7 @@ use unit::Kept;
 use variables::MigratedVariables;
 
 /// How long a line may be that says all of a task.
-const WIDTH: usize = 80;
+const WIDTH: usize = 100;
 /// Keys whose own keys have lines of their own.
 const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
 
@@ -59,12 +59,27 @@ pub struct Migration {
     pub gone: BTreeMap<String, Vec<String>>,
     /// The same, task by task.
     pub replaced: Vec<Replacement>,
+    /// The same, Taskfile by Taskfile.
+    pub files: Vec<TaskfileFate>,
     /// Texts that are written another way, the longest first; `{root}` stands for the workspace,
     /// `{src:NAME}` for where forge keeps a subsystem's source.
     pub moved: Vec<(String, String)>,
     /// Variables of Taskfiles by the names that begin their tasks' (nothing for all tasks), with what
     /// they are called now; nothing if forge has words for what they were.
     pub renamed: BTreeMap<String, BTreeMap<String, Option<String>>>,
+}
+
+/// What becomes of one Taskfile.
+#[derive(Clone, Debug)]
+pub struct TaskfileFate {
+    /// The Taskfile.
+    pub path: PathBuf,
+    /// The file that what stays of it is written to.
+    pub page: PathBuf,
+    /// Its tasks that stay, by their full names.
+    pub tasks: Vec<String>,
+    /// Its tasks that are gone, with what a person says instead.
+    pub gone: Vec<(String, String)>,
 }
 
 /// A task that forge does by itself.
@@ -119,15 +134,40 @@ impl WrittenFile {
         if marks.chain([&lines[above]]).any(|line| line.contains(MARK)) {
             return;
         }
-        let mark = format!("{}{MARK}{what}\n", " ".repeat(indent(lines[above])));
+        let mark = fitting(format!("{}{MARK}{what}", " ".repeat(indent(lines[above])))) + "\n";
         self.text = lines[..above].concat() + &mark + &lines[above..].concat();
     }
+}
+
+/// The longest line of a page that nobody wrote.
+const WIDEST: usize = 120;
+
+/// A line that fits a page.
+fn fitting(line: String) -> String {
+    match line.char_indices().nth(WIDEST - 1) {
+        Some((end, sign)) if end + sign.len_utf8() < line.len() => format!("{}…", &line[..end]),
+        _ => line,
+    }
+}
+
+/// A page whose marks fit it.
+fn with_fitting_marks(text: &str) -> String {
+    let lines = text.split('\n').map(|line| match line.contains(MARK) {
+        true => fitting(line.to_owned()),
+        false => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What a migration is told that no Taskfile says.
 pub struct MigrationAids<'s> {
     /// The URL of the checksums that a vendor publishes for what is at a URL.
     pub published_sums: &'s dyn Fn(&str) -> Option<String>,
+    /// What stands in the configuration of Process Compose beside the first Taskfile.
+    pub process_compose: Option<&'s str>,
+    /// The tasks that are written as `run --taskfile` takes them, by their full names, since they would not
+    /// do the same as people would write them; nothing stands for the variables of files.
+    pub exactly: &'s BTreeSet<String>,
 }
 
 /// Writes `tree` down as a workspace.
@@ -137,11 +177,12 @@ pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     let files = 1..stack.tree.files.len();
     let recognised = files.filter_map(|file| subsystem::recognise(&stack, file, around));
     let subsystems: Vec<_> = recognised.collect();
-    let services = MigratedServices::find(&stack, &subsystems);
+    let services = MigratedServices::find(&stack, &subsystems, around.process_compose);
     let fates = Fates::new(&stack, &subsystems, &services);
     let survey = Survey {
         kept: kept(&stack, &fates, &subsystems),
         shared: shared_lines(&stack, &subsystems),
+        exactly: around.exactly,
         stack: &stack,
         subsystems: &subsystems,
         services: &services,
@@ -149,7 +190,31 @@ pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     };
     let (pages, renamed) = (survey.pages(), survey.renamed());
     let moved = moved(&subsystems);
-    Migration { pages, gone: fates.gone(), replaced: fates.replaced(), moved, renamed }
+    let (gone, replaced) = (fates.gone(), fates.replaced());
+    let files = taskfile_fates(&stack, &pages, &replaced);
+    Migration { pages, gone, replaced, files, moved, renamed }
+}
+
+/// What becomes of each Taskfile.
+fn taskfile_fates(
+    stack: &Stack,
+    pages: &[WrittenFile],
+    replaced: &[Replacement],
+) -> Vec<TaskfileFate> {
+    let fate = |(at, file): (usize, &Taskfile)| {
+        let path = &file.file.path;
+        let holds = |page: &&WrittenFile| page.from.iter().any(|(from, _)| from == path);
+        let page = pages.iter().find(holds).map(|page| page.path.clone()).unwrap_or_default();
+        let mut fate = TaskfileFate { path: path.clone(), page, tasks: vec![], gone: vec![] };
+        for (name, _) in stack.tasks.iter().filter(|(_, place)| place.0 == at) {
+            match replaced.iter().find(|one| one.task == *name) {
+                Some(one) => fate.gone.push((name.clone(), one.instead.clone())),
+                None => fate.tasks.push(name.clone()),
+            }
+        }
+        fate
+    };
+    stack.tree.files.iter().enumerate().map(fate).collect()
 }
 
 /// The tasks that stay, rewritten.
@@ -165,6 +230,7 @@ fn kept(stack: &Stack, fates: &Fates, subsystems: &[MigratedSubsystem]) -> Kept 
 
 /// A stack that was looked at, about to be written down.
 struct Survey<'s> {
+    exactly: &'s BTreeSet<String>,
     stack: &'s Stack,
     subsystems: &'s [MigratedSubsystem],
     services: &'s MigratedServices,
@@ -182,12 +248,14 @@ impl Survey<'_> {
             let unit = unit::of_subsystem(self, one);
             let text = self.with_lost(one.file, &self.spec(one, &unit).page(WIDTH, BLOCKS));
             used.extend(unit.shared);
+            let text = with_fitting_marks(&text);
             let path = PathBuf::from("subsystems").join(format!("{}.yml", one.name));
             specs.push(WrittenFile { path, text, from: vec![self.lines(one.file)] });
         }
         let settings = MigratedSettings::find(self);
         let unit = unit::of_root(self, &settings);
         let text = self.with_lost(0, &self.manifest(&settings, &unit, &used).page(WIDTH, BLOCKS));
+        let text = with_fitting_marks(&text);
         let is_spec = |file: &usize| self.subsystems.iter().any(|one| one.file == *file);
         let others = (0..self.stack.tree.files.len()).filter(|file| !is_spec(file));
         let from = others.map(|file| self.lines(file)).collect();

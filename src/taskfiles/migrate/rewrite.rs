@@ -50,8 +50,12 @@ pub(super) fn rewrite(stack: &Stack, fates: &Fates, at: (usize, usize)) -> Rewri
         }
     }
     let commands = without_doubles(commands);
-    let Rewriter { ensures, marks, .. } = rewriter;
     let mut task = TaskfileTask { deps, commands, silent: false, ..task };
+    let asked = task.status.iter_mut().chain(task.preconditions.iter_mut().map(|one| &mut one.sh));
+    for line in asked.chain(&mut task.condition) {
+        line.text = rewriter.with_binaries(std::mem::take(&mut line.text));
+    }
+    let Rewriter { ensures, marks, .. } = rewriter;
     if task.dir.is_none() && at.0 != 0 && stands_anywhere(stack, at.0, &task) {
         let root = "{{.ROOT_DIR}}".to_owned();
         task.dir =

@@ -2,7 +2,7 @@
 
 use super::{shell::words, stack::Stack, subsystem::MigratedSubsystem, unit::Unit};
 use crate::{
-    manifest::{Findings, MAX_BYTES, ManifestFile, Node, read_tree, scalar},
+    manifest::{Findings, MAX_BYTES, ManifestFile, Node, Pair, read_tree, scalar},
     taskfile::{CommandKind, Yaml},
 };
 
@@ -28,13 +28,20 @@ pub(super) struct MigratedService {
     pub(super) period: Option<String>,
     pub(super) needs: Vec<String>,
     pub(super) restart: Option<String>,
+    /// How long it may take to end.
+    pub(super) grace: Option<String>,
     /// Keys that are not said here.
     pub(super) more: Vec<String>,
 }
 
 impl MigratedServices {
-    /// Finds them in the task that writes the configuration of Process Compose.
-    pub(super) fn find(stack: &Stack, subsystems: &[MigratedSubsystem]) -> Self {
+    /// Finds them in the task that writes the configuration of Process Compose, or else in `file`, which is
+    /// that configuration.
+    pub(super) fn find(
+        stack: &Stack,
+        subsystems: &[MigratedSubsystem],
+        file: Option<&str>,
+    ) -> Self {
         let supervisor = subsystems
             .iter()
             .find(|one| one.binary == "process-compose")
@@ -51,7 +58,10 @@ impl MigratedServices {
             let Some(all) = read(body, subsystems) else { continue };
             return Self { written_by: Some(name.clone()), supervisor, all };
         }
-        Self::default()
+        match file.and_then(|text| read(text, subsystems)) {
+            Some(all) => Self { written_by: None, supervisor, all },
+            None => Self::default(),
+        }
     }
 
     /// Whether the task `full` is what runs one of them.
@@ -77,17 +87,30 @@ fn read(text: &str, subsystems: &[MigratedSubsystem]) -> Option<Vec<MigratedServ
         ManifestFile::new("process-compose.yaml".into(), text.as_bytes().to_vec(), MAX_BYTES);
     let root = read_tree(&file, &mut Findings::new(&file))?;
     let processes = root.get("processes")?.entries();
-    let one = |entry: &crate::manifest::Pair| {
-        let name = &entry.key.value;
-        let run = called(&scalar(&entry.value, "command")?.text)?;
-        let is_known = subsystems.iter().any(|one| one.name == *name);
-        is_known.then(|| service(name, run, &entry.value))
+    // A service is called as its subsystem, whatever its process is.
+    let subsystem = |run: &str| {
+        let (name, _) = run.split_once(':')?;
+        subsystems.iter().any(|one| one.name == name).then(|| name.to_owned())
+    };
+    let run = |entry: &Pair| called(&scalar(&entry.value, "command")?.text);
+    let names = |process: &str| {
+        let entry = processes.iter().find(|entry| entry.key.value == process);
+        entry.and_then(run).and_then(|run| subsystem(&run))
+    };
+    let one = |entry: &Pair| {
+        let run = run(entry)?;
+        let mut service = service(&subsystem(&run)?, run, &entry.value);
+        for need in &mut service.needs {
+            *need = names(need)?;
+        }
+        Some(service)
     };
     processes.iter().map(one).collect()
 }
 
 /// What is said of a process in forge's words.
-const KNOWN: &[&str] = &["command", "readiness_probe", "availability", "depends_on"];
+const KNOWN: &[&str] =
+    &["command", "readiness_probe", "availability", "depends_on", "working_dir", "shutdown"];
 
 fn service(name: &str, run: String, node: &Node) -> MigratedService {
     let text = |node: Option<&Node>, key: &str| {
@@ -108,6 +131,7 @@ fn service(name: &str, run: String, node: &Node) -> MigratedService {
         period: seconds("period_seconds").filter(|period| period != "5s"),
         needs: needs.iter().map(|entry| entry.key.value.clone()).collect(),
         restart: restart.map(|restart| restart.replace('_', "-")),
+        grace: text(node.get("shutdown"), "timeout_seconds").map(|number| format!("{number}s")),
         more: keys.filter(|key| !KNOWN.contains(&key.as_str())).collect(),
     }
 }
@@ -124,7 +148,7 @@ fn called(command: &str) -> Option<String> {
 impl MigratedService {
     /// `service`, for what `run` and `ready` say in forge's words. `before` are tasks to run first.
     pub(super) fn said(&self, run: &str, before: &[String], ready: Option<&str>) -> Yaml {
-        let before: String = before.iter().map(|task| format!("forge run {task} && ")).collect();
+        let before: String = before.iter().map(|one| format!("{one} && ")).collect();
         let exec = if before.is_empty() { "" } else { "exec " };
         let mut said = Yaml::single("run", Yaml::text(format!("{before}{exec}{run}")));
         let mut look = ready.and_then(probe).unwrap_or_else(Yaml::map);
@@ -139,6 +163,9 @@ impl MigratedService {
         said.put_filled("needs", Yaml::List(self.needs.iter().map(Yaml::text).collect()));
         if let Some(restart) = &self.restart {
             said.put("restart", Yaml::text(restart.clone()));
+        }
+        if let Some(grace) = &self.grace {
+            said.put("stop", Yaml::single("grace", Yaml::text(grace.clone())));
         }
         said
     }
@@ -185,7 +212,7 @@ pub(super) fn service_of(service: &MigratedService, unit: &Unit) -> (Vec<String>
         .find(|(key, _)| *key == "needs")
         .map(|(_, needs)| texts(needs))
         .unwrap_or_default();
-    let before: Vec<String> = needs
+    let mut before: Vec<String> = needs
         .into_iter()
         .filter(|need| *need != service.name)
         .map(|need| {
@@ -195,18 +222,20 @@ pub(super) fn service_of(service: &MigratedService, unit: &Unit) -> (Vec<String>
                 format!("{}:{need}", service.name)
             }
         })
+        .map(|task| format!("forge run {task}"))
         .collect();
-    let lines: Vec<String> =
+    let mut lines: Vec<String> =
         commands(run).into_iter().filter(|line| !line.starts_with("forge up")).collect();
-    if lines.len() > 1 {
-        marks.push(format!("migrate: `{}` does more before it", service.run));
+    let line = lines.pop().unwrap_or_default();
+    match lines.iter().all(|line| !line.contains(['\n', ';', '|', '&'])) {
+        true => before.extend(lines),
+        false => marks.push(format!("migrate: `{}` does more before it", service.run)),
     }
-    let line = lines.last().cloned().unwrap_or_default();
     let line = line.trim_end_matches(" {{ args }}").to_owned();
     let ready = service.ready.as_deref().and_then(task).map(|said| commands(said).join(" && "));
     let mut said = service.said(&line, &before, ready.as_deref());
-    if let Some((_, dir)) = run.entries().find(|(key, _)| *key == "dir") {
-        said.put("dir", dir.clone());
+    for (key, value) in run.entries().filter(|(key, _)| matches!(*key, "dir" | "env")) {
+        said.put(key, value.clone());
     }
     (marks, said)
 }

@@ -156,7 +156,12 @@ fn as_call(
 }
 
 fn full(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}:{name}") }
+    match name.strip_prefix(':') {
+        // A `:` leads one level up.
+        Some(above) => above.to_owned(),
+        None if prefix.is_empty() => name.to_owned(),
+        None => format!("{prefix}:{name}"),
+    }
 }
 
 fn prefixes(tree: &TaskfileTree) -> Vec<Option<String>> {

@@ -19,7 +19,7 @@ pub(super) struct MigratedSubsystem {
     pub(super) name: String,
     /// Which file it is.
     pub(super) file: usize,
-    /// The variable that holds the version, and the version.
+    /// The variable that holds the version, and the version; nothing if what it is made of has one.
     pub(super) version: (String, String),
     pub(super) binary: String,
     pub(super) source: Option<MigratedSource>,
@@ -58,7 +58,8 @@ pub(super) fn recognise(
     let name = stack.prefixes[file].clone().filter(|prefix| !prefix.is_empty())?;
     let taskfile = &stack.tree.files[file];
     let variables = MigratedVariables::new(&stack.tree, file);
-    let version = version(taskfile, variables)?;
+    // What nobody pins has its version made.
+    let version = version(taskfile, variables).unwrap_or_default();
     let mut reader = SubsystemReader {
         stack,
         around,
@@ -90,6 +91,14 @@ pub(super) fn recognise(
     let is_had = task(&["ensure", "bin:build", "bin:download"]).is_some()
         && (build.is_some() || upstream.is_some());
     let src_dir = reader.src_dir;
+    let is_own_code = || {
+        let is_go =
+            build.as_ref().is_some_and(|one| one.said.entries().any(|(key, _)| key == "go"));
+        is_go && matches!(&source, Some(MigratedSource::Path(path)) if !path.starts_with(".."))
+    };
+    if version.1.is_empty() && !is_own_code() {
+        return None;
+    }
     is_had.then(|| MigratedSubsystem {
         binary: binary.unwrap_or_else(|| name.clone()),
         source: source.filter(|_| build.is_some()),

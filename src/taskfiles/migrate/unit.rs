@@ -50,7 +50,7 @@ pub(super) fn of_subsystem(survey: &Survey, one: &MigratedSubsystem) -> Unit {
         shorten(file);
     }
     let words = words(one, file);
-    let parts = said(&tree, &words);
+    let parts = said(survey, &tree, &words, true);
     let is_own = |key: &str| words.values().any(|word| word == key);
     let of_word =
         |key: &str| words.iter().find(|(_, word)| *word == key).map(|(name, _)| name.as_str());
@@ -88,9 +88,16 @@ pub(super) fn of_root(survey: &Survey, settings: &MigratedSettings) -> Unit {
     if paths_can_be_short(stack, 0, &survey.kept) {
         shorten(file);
     }
-    let parts = said(&tree, &BTreeMap::new());
-    let of_subsystem =
-        |name: &str| subsystems.iter().any(|one| name.starts_with(&format!("{}:", one.name)));
+    // What nothing looks at may still be given on a command line.
+    let parts = said(survey, &tree, &BTreeMap::new(), !subsystems.is_empty());
+    // Tasks of the first file may be called as if they were a subsystem's.
+    let of_subsystem = |name: &str| {
+        let own = stack.tasks.get(name).map(|at| at.0);
+        subsystems.iter().any(|one| match own {
+            Some(file) => file == one.file,
+            None => name.starts_with(&format!("{}:", one.name)),
+        })
+    };
     let short = |name: &str| (!of_subsystem(name)).then(|| name.to_owned());
     let tasks = tasks(survey, &parts, &short, None);
     let mut vars = Yaml::map();
@@ -111,13 +118,19 @@ fn about(survey: &Survey, file: usize, name: &str) -> Vec<String> {
     found.unwrap_or_default().into_iter().filter(|line| survey.is_own(line)).collect()
 }
 
-fn said(tree: &TaskfileTree, words: &BTreeMap<String, String>) -> TranslatedParts {
+fn said(
+    survey: &Survey,
+    tree: &TaskfileTree,
+    words: &BTreeMap<String, String>,
+    is_sparse: bool,
+) -> TranslatedParts {
     // The environment is not the project's: what comes from it stays a question.
     let given = Given::default();
     taskfile::parts(
         tree,
         &TranslationRequest { tasks: None, given: &given, args: &[], flags: &[], words },
-        true,
+        is_sparse,
+        survey.exactly,
     )
 }
 
@@ -175,9 +188,75 @@ fn tasks(
         let own = own.chain(marks.get(full).into_iter().flatten());
         above.extend(own.map(|what| format!("migrate: {what}")));
         let ensures = rewritten.map(|one| one.ensures.clone()).unwrap_or_default();
-        tasks.push((name, above, finished(said.clone(), &ensures, owner)));
+        let said = &without_env(said, &parts.env);
+        tasks.push((name, above, rolled(finished(said.clone(), &ensures, owner))));
     }
     tasks
+}
+
+/// How many calls in a row a loop is made of.
+const MANY_CALLS: usize = 3;
+
+/// A task in which calls in a row of the same task of several subsystems are one loop.
+fn rolled(said: Yaml) -> Yaml {
+    match said {
+        Yaml::List(items) => Yaml::List(rolled_calls(&items)),
+        Yaml::Map(mut entries) => {
+            for (_, key, value) in &mut entries {
+                if let ("run", Yaml::List(items)) = (key.as_str(), &mut *value) {
+                    *value = Yaml::List(rolled_calls(items));
+                }
+            }
+            Yaml::Map(entries)
+        }
+        other => other,
+    }
+}
+
+fn rolled_calls(items: &[Yaml]) -> Vec<Yaml> {
+    let parts = |item: &Yaml| match item {
+        Yaml::Map(entries) => match entries.as_slice() {
+            [(comments, key, Yaml::Text(name))] if key == "task" && comments.is_empty() => {
+                let (first, end) = name.split_once(':')?;
+                (!name.contains("{{")).then(|| (first.to_owned(), end.to_owned()))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut written = Vec::new();
+    let mut rest = items;
+    while let Some(item) = rest.first() {
+        let end = parts(item).map(|(_, end)| end);
+        let own =
+            rest.iter().map_while(|item| parts(item).filter(|one| Some(&one.1) == end.as_ref()));
+        let names: Vec<Yaml> = own.map(|(first, _)| Yaml::Text(first)).collect();
+        let Some(end) = end.filter(|_| names.len() >= MANY_CALLS) else {
+            written.push(item.clone());
+            rest = &rest[1..];
+            continue;
+        };
+        rest = &rest[names.len()..];
+        let mut each = Yaml::single("task", Yaml::Text(format!("{{{{ item }}}}:{end}")));
+        each.put("for", Yaml::List(names));
+        written.push(each);
+    }
+    written
+}
+
+/// A task without the variables of the environment that all tasks get so anyway.
+fn without_env(said: &Yaml, all: &Yaml) -> Yaml {
+    let Yaml::Map(entries) = said else { return said.clone() };
+    let mut entries = entries.clone();
+    for (_, key, value) in &mut entries {
+        if let ("env", Yaml::Map(own)) = (key.as_str(), value) {
+            own.retain(|(_, name, value)| {
+                !all.entries().any(|(one, known)| one == name && known == value)
+            });
+        }
+    }
+    entries.retain(|(_, key, value)| key != "env" || !value.is_empty());
+    Yaml::Map(entries)
 }
 
 /// Remarks of the translation, by the tasks they are about.

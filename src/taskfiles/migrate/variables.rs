@@ -3,6 +3,8 @@
 //! Task has one bag of variables for all files. So a name is looked up in the file where it is used,
 //! then in the first file, then anywhere.
 
+use std::collections::BTreeMap;
+
 use crate::{
     manifest::Scalar,
     model::Platform,
@@ -74,7 +76,16 @@ impl<'t> MigratedVariables<'t> {
         if !asks_outside {
             return value.text.clone();
         }
-        let fixed = fixed(&template);
+        let values = |other: &str| {
+            if other == name || self.is_outside(other) {
+                return Some(String::new());
+            }
+            let shown = format!("{{{{.{other}}}}}");
+            let value = self.inner(&shown, &|one| one == name, DEPTH / 2);
+            let value = value.replace("{{.ROOT_DIR}}", ROOT);
+            (!value.contains("{{")).then_some(value)
+        };
+        let fixed = fixed(&template, &values);
         match fixed {
             None => value.text.clone(),
             Some(text) if text.starts_with(&ROOT[..4]) => {
@@ -117,12 +128,16 @@ impl<'t> MigratedVariables<'t> {
     }
 }
 
-/// What a template comes to, if that is the same on all platforms and nothing of it is set from
-/// outside.
-fn fixed(template: &GoTemplate) -> Option<String> {
-    let names = |name: &str| match name {
-        "ROOT_DIR" => format!("'{ROOT}'"),
-        _ => "''".to_owned(),
+/// What a template comes to with the `values` of its variables, if that is the same on all platforms.
+fn fixed(template: &GoTemplate, values: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for name in template.variables() {
+        let value = if name == "ROOT_DIR" { Some(ROOT.to_owned()) } else { values(&name) };
+        all.insert(name.clone(), value?);
+    }
+    let names = |name: &str| {
+        let value = all.get(name).map(|value| value.replace('\'', "\\'")).unwrap_or_default();
+        format!("'{value}'")
     };
     let said = template.translate(&names).ok()?;
     let platforms: [Platform; 2] = ["linux-amd64".parse().ok()?, "darwin-arm64".parse().ok()?];

@@ -129,6 +129,17 @@ impl ImageReference {
         }
     }
 
+    /// What inventories call it by: a package URL of the type `oci`, as purl-spec has it.
+    #[must_use]
+    pub fn package_url(&self) -> String {
+        let path = self.repository.path();
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let digest = self.digest.map(|digest| format!("@sha256%3A{digest}")).unwrap_or_default();
+        let tag = self.tag.as_ref().map(|tag| format!("&tag={tag}")).unwrap_or_default();
+        let host = self.repository.host().replace(':', "%3A");
+        format!("pkg:oci/{name}{digest}?repository_url={host}/{path}{tag}")
+    }
+
     /// The same, pinned to `digest`.
     #[must_use]
     pub fn pinned(&self, digest: Sha256) -> Self {

@@ -19,6 +19,11 @@ pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// The bytes of a configuration of type [`EMPTY`].
 pub const EMPTY_JSON: &[u8] = b"{}";
 
+/// Statements of who made something from what.
+pub const IN_TOTO: &str = "application/vnd.in-toto+json";
+/// A list of what is in something, as SPDX writes it.
+pub const SPDX: &str = "application/spdx+json";
+
 /// What [`INDEX`] is in Docker's older words.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// What [`MANIFEST`] is in Docker's older words.

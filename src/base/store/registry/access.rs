@@ -11,27 +11,41 @@ use super::{
 };
 use crate::model::{Fault, oci::ImageRepository};
 
+/// What whoever asks may do with a repository, and why not.
+#[derive(Clone, Debug)]
+pub struct RegistryAccess {
+    /// Where the login came from, if there is one. Never the login itself.
+    pub login: Option<String>,
+    /// Whether it may be read.
+    pub read: Result<(), Fault>,
+    /// Whether it may be pushed to; a repository that is not there may be read and not pushed to.
+    pub write: Result<(), Fault>,
+}
+
 impl Registries {
     /// Who is asking, and what they may do with `repository`. Whether it may be pushed to is seen by
     /// beginning an upload, which is taken back.
+    pub async fn examine(&self, repository: &ImageRepository) -> RegistryAccess {
+        let read = self.tags(repository).await.map(drop);
+        let write = match &read {
+            Ok(()) => self.begin_upload(repository).await,
+            // Who does not answer is not asked again.
+            Err(fault) => Err(fault.clone()),
+        };
+        RegistryAccess { login: self.keys.login_source(repository).await, read, write }
+    }
+
+    /// The same as a store says it.
     ///
     /// # Errors
     /// `Store` if the registry cannot be reached.
     pub async fn access(&self, repository: &ImageRepository) -> Result<Access, Fault> {
-        let login = self.keys.login_source(repository).await;
-        let mut notes = Vec::new();
-        let read = self.tags(repository).await;
-        if let Err(fault) = &read {
-            notes.push(note(fault));
-        }
-        let may_write = match self.begin_upload(repository).await {
-            Ok(()) => true,
-            Err(fault) => {
-                notes.push(note(&fault));
-                false
-            }
-        };
-        Ok(Access { login, may_read: read.is_ok(), may_write: Some(may_write), notes })
+        let RegistryAccess { login, read, write } = self.examine(repository).await;
+        let mut notes: Vec<_> =
+            [&read, &write].into_iter().filter_map(|it| it.as_ref().err()).collect();
+        notes.dedup();
+        let notes = notes.into_iter().map(note).collect();
+        Ok(Access { login, may_read: read.is_ok(), may_write: Some(write.is_ok()), notes })
     }
 
     async fn begin_upload(&self, repository: &ImageRepository) -> Result<(), Fault> {

@@ -21,6 +21,7 @@ mod pushing;
 mod reading;
 mod referring;
 mod refusal;
+mod removing;
 mod token;
 mod uploading;
 mod writing;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use reqwest::{Method, StatusCode, Url};
 
 use self::keys::{KeyRing, RegistryScope};
+pub use access::RegistryAccess;
 pub use pushing::{ImagePush, ManifestUpload, PushReceipt};
 pub use reading::RegistryManifest;
 pub use referring::ImageNote;

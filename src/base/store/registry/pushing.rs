@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::{
     super::Published,
-    Registries,
+    ImageNote, Registries,
     uploading::{BlobOutcome, BlobUpload, Progress},
 };
 use crate::model::{
@@ -41,6 +41,8 @@ pub struct ImagePush {
     pub children: Vec<ManifestUpload>,
     /// What is tagged.
     pub index: ManifestUpload,
+    /// What is said of the index and of the manifests, each kept beside what it is about.
+    pub notes: Vec<(Descriptor, ImageNote)>,
     /// The tag, which nothing has yet.
     pub tag: String,
 }
@@ -59,11 +61,14 @@ pub struct PushReceipt {
     pub sent: usize,
     /// The bytes of those that were sent.
     pub sent_bytes: u64,
+    /// Why notes are not beside it, for each that is not.
+    pub unsaid: Vec<Fault>,
 }
 
 impl Registries {
-    /// Pushes an image: its blobs, what the index names, the tag; each only when all that it needs is
-    /// there. `progress` is told how many bytes are done, of how many.
+    /// Pushes an image: its blobs, what the index names, what is said of it, the tag; each only when
+    /// all that it needs is there. So whoever finds the tag finds what is said of it, whenever a push
+    /// was cut off. `progress` is told how many bytes are done, of how many.
     ///
     /// # Errors
     /// As [`Registries::put_blob`] and [`Registries::put_tag`].
@@ -88,6 +93,7 @@ impl Registries {
             .try_collect()
             .await?;
         self.put_children(repository, &push.children).await?;
+        let unsaid = self.put_notes(push).await?;
         let published = self.put_tag(repository, &push.tag, &push.index).await?;
         let count = |wanted| outcomes.iter().filter(|(outcome, _)| *outcome == wanted).count();
         let sent = outcomes.iter().filter(|(outcome, _)| *outcome == BlobOutcome::Sent);
@@ -97,7 +103,23 @@ impl Registries {
             mounted: count(BlobOutcome::Mounted),
             sent: count(BlobOutcome::Sent),
             sent_bytes: sent.map(|(_, size)| size).sum(),
+            unsaid,
         })
+    }
+
+    /// Keeps all notes beside what they are about. A registry that does not take such manifests is no
+    /// reason not to release: why not is returned.
+    async fn put_notes(&self, push: &ImagePush) -> Result<Vec<Fault>, Fault> {
+        if push.notes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.put_manifest(&push.repository, &push.index).await?;
+        let attached: Vec<_> = stream::iter(&push.notes)
+            .map(|(subject, note)| self.attach(&push.repository, subject, note))
+            .buffer_unordered(MANIFESTS_AT_ONCE)
+            .collect()
+            .await;
+        Ok(attached.into_iter().filter_map(Result::err).collect())
     }
 
     async fn put_children(

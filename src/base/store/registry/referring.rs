@@ -105,6 +105,41 @@ impl Registries {
         Ok(self.list(repository, subject).await?.manifests)
     }
 
+    /// The files of type `artifact_type` that are kept beside `subject`, at most `most` of them. Some
+    /// registries do not tell types; what turns out to be of another one is passed over.
+    ///
+    /// # Errors
+    /// `Store` if the registry does not say; `Verification` if a file is not what its digest says.
+    pub async fn notes(
+        &self,
+        repository: &ImageRepository,
+        subject: Sha256,
+        artifact_type: &str,
+        most: usize,
+    ) -> Result<Vec<Bytes>, Fault> {
+        let is_likely = |it: &Descriptor| {
+            it.artifact_type
+                .as_deref()
+                .is_none_or(|told| [artifact_type, oci::EMPTY].contains(&told))
+        };
+        let referrers = self.referrers(repository, subject).await?;
+        let mut files = Vec::new();
+        for referrer in referrers.iter().filter(|it| is_likely(it)).take(most) {
+            // Somebody may have removed it since it was listed.
+            let found = self.manifest(&repository.at(referrer.digest)).await?;
+            let Some(RegistryDocument::Manifest(manifest)) = found.map(|it| it.document) else {
+                continue;
+            };
+            let is_about_it = manifest.subject.as_ref().is_some_and(|it| it.digest == subject);
+            for layer in manifest.layers.iter().filter(|it| it.media_type == artifact_type) {
+                if is_about_it {
+                    files.push(self.small_blob(repository, layer).await?);
+                }
+            }
+        }
+        Ok(files)
+    }
+
     /// What the registry lists; nothing if it knows no referrers.
     async fn listed(
         &self,

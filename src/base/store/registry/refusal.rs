@@ -163,7 +163,7 @@ fn is_ecr(host: &str) -> bool {
 }
 
 /// Where the settings of a package of GitHub's are.
-fn packages(path: &str) -> String {
+pub(super) fn packages(path: &str) -> String {
     let (owner, name) = path.split_once('/').unwrap_or((path, ""));
     format!("{owner}?tab=packages (package `{name}`)")
 }

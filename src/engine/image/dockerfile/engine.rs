@@ -311,7 +311,7 @@ mod tests {
         for engine in BuildEngine::ALL {
             let plain = commands(engine, true, false);
             assert!(!plain.contains("cache"), "{plain}");
-            assert!(plain.contains("7"), "the time is told: {plain}");
+            assert!(plain.contains('7'), "the time is told: {plain}");
             let reading = commands(engine, false, true);
             assert!(
                 !reading.contains("cache-to") && !reading.contains("export-cache"),

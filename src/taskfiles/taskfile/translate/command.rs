@@ -254,7 +254,8 @@ impl<'t> Translator<'t> {
     /// or only if it fails.
     fn grouped(&self, draft: &mut TranslatedTask, line: String) -> String {
         let output = self.instances[0].file.settings.output.as_ref();
-        let Some(TaskfileOutput::Group(group)) = output.filter(|_| self.globals.is_run()) else {
+        let Some(TaskfileOutput::Group(group)) = output.filter(|_| self.wish.tasks.is_some())
+        else {
             return line;
         };
         let mut edge = |text: &Option<Scalar>| {

@@ -1,7 +1,10 @@
 //! Where each Taskfile stands in the tree of includes, and what its tasks are called there. A file
 //! that is included twice stands there twice.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::super::{
     model::{Include, Taskfile, TaskfileTask, TaskfileVariable},
@@ -155,13 +158,19 @@ impl<'t> Instance<'t> {
                 .iter()
                 .flat_map(|prefix| {
                     names.iter().flat_map(move |name| {
-                        let whole = format!("{prefix}:{name}");
+                        // A `:` leads one level up.
+                        let whole = match name.strip_prefix(':') {
+                            Some(above) => above.to_owned(),
+                            None => format!("{prefix}:{name}"),
+                        };
                         let short = is_default(name).then(|| (*prefix).clone());
                         std::iter::once(whole).chain(short)
                     })
                 })
                 .collect();
         }
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
         names
     }
 

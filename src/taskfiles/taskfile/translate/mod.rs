@@ -93,7 +93,7 @@ pub struct Translation {
 
 /// Says `tree` in forge's words.
 pub fn translate(tree: &TaskfileTree, wish: &TranslationRequest) -> Translation {
-    let parts = parts(tree, wish, wish.tasks.is_some());
+    let parts = parts(tree, wish, wish.tasks.is_some(), &BTreeSet::new());
     let (text, remarks) = (parts.document(), parts.remarks.clone());
     Translation { text, remarks, places: places(tree), parts }
 }
@@ -118,8 +118,14 @@ impl TranslatedParts {
 }
 
 /// Says `tree` in forge's words, in parts; of the variables only those that something looks at, if
-/// `is_sparse`.
-pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) -> TranslatedParts {
+/// `is_sparse`. Where they are for people, the tasks `exactly` are said as a run takes them all the same; the
+/// name of none stands for the variables of files.
+pub fn parts(
+    tree: &TaskfileTree,
+    wish: &TranslationRequest,
+    is_sparse: bool,
+    exactly: &BTreeSet<String>,
+) -> TranslatedParts {
     let instances = instances(tree);
     let tasks: Vec<TaskInstance> =
         instances.iter().enumerate().flat_map(|(at, one)| one.tasks(at)).collect();
@@ -134,6 +140,7 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
         remarks: Vec::new(),
         tree,
         wish,
+        exactly,
         instances: &instances,
         tasks: &tasks,
     };
@@ -160,6 +167,7 @@ fn texts(tree: &TaskfileTree) -> BTreeMap<PathBuf, String> {
 struct Translator<'t> {
     tree: &'t TaskfileTree,
     wish: &'t TranslationRequest<'t>,
+    exactly: &'t BTreeSet<String>,
     instances: &'t [Instance<'t>],
     tasks: &'t [TaskInstance<'t>],
     globals: &'t Globals<'t>,
@@ -186,6 +194,7 @@ impl Translator<'_> {
         let (mut tasks, mut unsure) = (Vec::new(), BTreeSet::new());
         for at in self.reached.clone() {
             let before = self.remarks.len();
+            self.globals.be_exact(self.exactly.contains(&self.tasks[at].name));
             let said = self.task(at);
             let name = &self.tasks[at].name;
             if !self.sure.contains(&at) {
@@ -199,6 +208,7 @@ impl Translator<'_> {
             tasks.push((name.clone(), said));
         }
         tasks.append(&mut self.limited);
+        self.globals.be_exact(self.exactly.contains(""));
         let scope = TaskfileScope { own: special(None), globals: self.globals, limit: None };
         let mut wrong = Vec::new();
         let mut extra = Vec::new();

@@ -1,7 +1,7 @@
 //! What Task's variables are called in forge's templates.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
@@ -107,6 +107,8 @@ pub(super) struct Globals<'t> {
     has_dotenv: bool,
     /// Those that something looks at.
     used: RefCell<BTreeSet<String>>,
+    /// Whether what is said now is said as a run takes it.
+    is_exact: Cell<bool>,
 }
 
 impl<'t> Globals<'t> {
@@ -125,12 +127,18 @@ impl<'t> Globals<'t> {
             wish,
             has_dotenv: !root.dotenv.is_empty(),
             used: RefCell::default(),
+            is_exact: Cell::new(wish.tasks.is_some()),
         }
     }
 
-    /// Whether the document is for a run, and not for people.
+    /// Whether what is said is for a run, and not for people.
     pub(super) fn is_run(&self) -> bool {
-        self.wish.tasks.is_some()
+        self.is_exact.get()
+    }
+
+    /// Lets what is said from here on be for a run, or for people if the document is.
+    pub(super) fn be_exact(&self, is_exact: bool) {
+        self.is_exact.set(is_exact || self.wish.tasks.is_some());
     }
 
     /// Whether all tasks know `variable`, by its name.
@@ -187,6 +195,10 @@ impl<'t> Globals<'t> {
             return word.clone();
         }
         let is_itself = self.position(name).is_some();
+        if name == "PWD" && !is_itself && self.wish.tasks.is_none() {
+            // Where forge is called, whichever folder a command runs in.
+            return "cwd".to_owned();
+        }
         if self.has_dotenv && !is_itself && !self.wish.given.env.contains_key(name) {
             self.used.borrow_mut().insert(name.to_owned());
             return word(name);
@@ -290,7 +302,7 @@ impl<'t> Globals<'t> {
         };
         for name in self.used.borrow().iter().filter(|name| !is_declared(name)) {
             let line = format!("printf %s \"${{{name}-}}\"");
-            let value = match self.has_dotenv || self.is_run() {
+            let value = match self.has_dotenv || self.wish.tasks.is_some() {
                 true => Yaml::single("sh", Yaml::Text(line)),
                 false => Yaml::Text(format!("{{{{ env.{name} | default('') }}}}")),
             };
@@ -339,7 +351,8 @@ impl TaskfileScope<'_> {
         let translated =
             GoTemplate::parse(&scalar.text).and_then(|one| match self.globals.is_run() {
                 true => one.translate_exactly(&names),
-                false => one.translate(&names),
+                // What has no plain words has exact ones.
+                false => one.translate(&names).or_else(|_| one.translate_exactly(&names)),
             });
         translated.unwrap_or_else(|flaw| {
             wrong.push((flaw, scalar.clone()));
@@ -357,7 +370,7 @@ impl TaskfileScope<'_> {
         let translated =
             parse_expression(&scalar.text).and_then(|one| match self.globals.is_run() {
                 true => one.exact_expression(&names),
-                false => one.expression(&names),
+                false => one.expression(&names).or_else(|_| one.exact_expression(&names)),
             });
         let told = translated.unwrap_or_else(|flaw| {
             wrong.push((flaw, scalar.clone()));
