@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use forge_protocol::reapi;
+use reapi_protocol::reapi;
 
 use crate::{
     conformance::servers::{Running, is_here},

@@ -222,14 +222,14 @@ static TLS: Mapping = Mapping {
             VARIABLE,
             "The environment variable that names the file of forge's own certificate, as PEM.",
         )
-        .example("FORGE_REMOTE_CERT"),
+        .example("CACHE_CERTIFICATE"),
         field(
             "key",
             Optional,
             VARIABLE,
             "The environment variable that names the file of its key, as PEM.",
         )
-        .example("FORGE_REMOTE_KEY"),
+        .example("CACHE_CERTIFICATE_KEY"),
     ],
 };
 

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use forge_protocol::reapi;
 use prost::Message;
+use reapi_protocol::reapi;
 
-use super::{Blob, BlobContents, BlobDigest};
+use super::{BlobContents, BlobDigest, RemoteBlob};
 
 /// A command over no files, which nobody runs: what it would make is known by it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Action {
+pub struct RemoteAction {
     /// The words of the command.
     pub arguments: Vec<String>,
     /// Its variables: all that decides what comes out.
@@ -43,7 +43,7 @@ pub struct ActionOutput {
     pub is_executable: bool,
 }
 
-impl Action {
+impl RemoteAction {
     /// The digest that the action cache goes by.
     pub fn digest(&self) -> BlobDigest {
         let [_, _, action] = self.blobs();
@@ -51,9 +51,9 @@ impl Action {
     }
 
     /// What the server needs to know of it: the folder of its inputs, the command, and the action last.
-    pub fn blobs(&self) -> [Blob; 3] {
-        let root = Blob::of_bytes(Vec::new());
-        let command = Blob::of_bytes(self.command().encode_to_vec());
+    pub fn blobs(&self) -> [RemoteBlob; 3] {
+        let root = RemoteBlob::of_bytes(Vec::new());
+        let command = RemoteBlob::of_bytes(self.command().encode_to_vec());
         let action = reapi::Action {
             command_digest: Some(command.digest.message()),
             input_root_digest: Some(root.digest.message()),
@@ -61,7 +61,7 @@ impl Action {
             platform: Some(self.platform()),
             ..reapi::Action::default()
         };
-        [root, command, Blob::of_bytes(action.encode_to_vec())]
+        [root, command, RemoteBlob::of_bytes(action.encode_to_vec())]
     }
 
     fn command(&self) -> reapi::Command {
@@ -148,11 +148,11 @@ impl BlobContents {
 mod tests {
     use super::*;
 
-    fn action() -> Action {
+    fn action() -> RemoteAction {
         let map = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
-        Action {
+        RemoteAction {
             arguments: vec!["forge-build".into(), "nats".into()],
             variables: map(&[("FINGERPRINT", "f"), ("HOST", "h")]),
             outputs: vec!["nats".into(), ".version".into()],

@@ -12,18 +12,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use forge_protocol::{
+use futures_util::{Stream, stream};
+use reapi_protocol::{
     google::bytestream::{ReadRequest, WriteRequest},
     reapi,
 };
-use futures_util::{Stream, stream};
+use ring::digest;
 use tokio::io::AsyncReadExt;
 
 use super::{
     Connection,
     trouble::{Trouble, TroubleKind, tries},
 };
-use crate::{archive::Hasher, disk::open_file, model::Sha256};
+use crate::{disk::open_file, model::Sha256};
 
 /// Larger blobs are streams of their own, in bytes.
 const MOST_OF_SMALL: u64 = 1 << 20;
@@ -62,7 +63,7 @@ impl fmt::Display for BlobDigest {
 
 /// Bytes to be written to a server.
 #[derive(Clone, Debug)]
-pub struct Blob {
+pub struct RemoteBlob {
     /// Their digest.
     pub digest: BlobDigest,
     /// Where they are.
@@ -78,13 +79,12 @@ pub enum BlobContents {
     File(PathBuf),
 }
 
-impl Blob {
+impl RemoteBlob {
     /// These bytes.
     pub fn of_bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let mut hasher = Hasher::new();
-        hasher.update(&bytes);
-        let digest = BlobDigest { size: bytes.len() as u64, sha256: hasher.finish() };
+        let found = digest::digest(&digest::SHA256, &bytes);
+        let digest = BlobDigest { size: bytes.len() as u64, sha256: sha256(&found) };
         Self { digest, contents: BlobContents::Bytes(bytes) }
     }
 
@@ -110,6 +110,12 @@ impl Blob {
     }
 }
 
+fn sha256(found: &digest::Digest) -> Sha256 {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(found.as_ref());
+    Sha256(bytes)
+}
+
 fn local(error: &io::Error) -> Trouble {
     Trouble::new(TroubleKind::Local, error.to_string())
 }
@@ -119,7 +125,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why one of them could not be written.
-    pub async fn write(&self, blobs: &[Blob]) -> Result<u64, Trouble> {
+    pub async fn write(&self, blobs: &[RemoteBlob]) -> Result<u64, Trouble> {
         let missing = self.missing(blobs.iter().map(|blob| blob.digest)).await?;
         let mut sent = 0;
         let mut batch = Vec::new();
@@ -191,14 +197,14 @@ impl Connection {
         match statuses.into_iter().find(|status| status.code != 0) {
             Some(status) => {
                 let code = tonic::Code::from_i32(status.code);
-                Err(Trouble::of(&tonic::Status::new(code, status.message.clone())))
+                Err(Trouble::from_status(&tonic::Status::new(code, status.message.clone())))
             }
             None => Ok(()),
         }
     }
 
     /// Writes one blob as a stream; from its beginning if that breaks, since hardly any server knows how far it came.
-    async fn write_stream(&self, blob: &Blob) -> Result<(), Trouble> {
+    async fn write_stream(&self, blob: &RemoteBlob) -> Result<(), Trouble> {
         let mut tried = 0;
         let written = loop {
             let name = format!("{}uploads/{}/blobs/{}", self.prefix(), uuid(), blob.digest);
@@ -211,7 +217,7 @@ impl Connection {
             };
             tried += 1;
             if tried >= tries(&status) {
-                return Err(Trouble::of(&status));
+                return Err(Trouble::from_status(&status));
             }
             self.pause(tried).await;
         };
@@ -234,15 +240,16 @@ impl Connection {
         digest: BlobDigest,
         sink: &mut (dyn Write + Send),
     ) -> Result<(), Trouble> {
-        let mut hasher = Hasher::new();
+        let (mut hasher, mut size) = (digest::Context::new(&digest::SHA256), 0);
         if digest.size > 0 {
             self.read_stream(digest, &mut |piece| {
                 hasher.update(piece);
+                size += piece.len() as u64;
                 sink.write_all(piece)
             })
             .await?;
         }
-        let found = BlobDigest { size: hasher.bytes(), sha256: hasher.finish() };
+        let found = BlobDigest { size, sha256: sha256(&hasher.finish()) };
         match found == digest {
             true => Ok(()),
             false => Err(Trouble::new(
@@ -269,7 +276,7 @@ impl Connection {
             };
             breaks = if offset > began { 1 } else { breaks + 1 };
             if breaks >= tries(&broken) {
-                return Err(Trouble::of(&broken));
+                return Err(Trouble::from_status(&broken));
             }
             self.pause(breaks).await;
         }

@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use forge_protocol::{
+use prost::Message;
+use reapi_protocol::{
     google::bytestream::byte_stream_client::ByteStreamClient,
     reapi::{
         self, action_cache_client::ActionCacheClient, capabilities_client::CapabilitiesClient,
         content_addressable_storage_client::ContentAddressableStorageClient,
     },
 };
-use prost::Message;
 use tonic::{
     Request, Response, Status,
     metadata::{AsciiMetadataKey, MetadataMap, MetadataValue},
@@ -233,7 +233,7 @@ impl Connection {
             };
             tried += 1;
             if tried >= tries(&status) {
-                return Err(Trouble::of(&status));
+                return Err(Trouble::from_status(&status));
             }
             self.pause(tried).await;
         }

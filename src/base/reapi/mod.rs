@@ -15,9 +15,9 @@ mod connection;
 mod settings;
 mod trouble;
 
-pub use action::{Action, ActionOutput, ActionOutputs};
+pub use action::{ActionOutput, ActionOutputs, RemoteAction};
 pub use address::ServerAddress;
-pub use blobs::{Blob, BlobContents, BlobDigest};
+pub use blobs::{BlobContents, BlobDigest, RemoteBlob};
 pub use connection::{Connection, ServerCapabilities};
 pub use settings::{ClientIdentity, ConnectionSettings};
 pub use trouble::{Trouble, TroubleKind};

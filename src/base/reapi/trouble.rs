@@ -34,7 +34,7 @@ impl Trouble {
     }
 
     /// What `status` says.
-    pub(super) fn of(status: &Status) -> Self {
+    pub(super) fn from_status(status: &Status) -> Self {
         let kind = match status.code() {
             Code::NotFound => TroubleKind::Absent,
             Code::PermissionDenied
@@ -111,7 +111,7 @@ mod tests {
         ] {
             let status = Status::new(code, message);
             assert_eq!(tries(&status), wanted, "{code:?}");
-            assert_eq!(Trouble::of(&status).kind, kind, "{code:?}");
+            assert_eq!(Trouble::from_status(&status).kind, kind, "{code:?}");
         }
     }
 }

@@ -21,7 +21,7 @@ pub trait RemoteLookup: Send + Sync {
     fn label(&self) -> String;
 
     /// What it has of `wants`, each of which would be built. Trouble is an answer, never a fault.
-    async fn look(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer>;
+    async fn look_up(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer>;
 }
 
 /// What a remote cache said of one artifact.
@@ -68,7 +68,7 @@ impl Prober<'_> {
         if wants.is_empty() {
             return;
         }
-        let mut answers = remote.look(&wants).await;
+        let mut answers = remote.look_up(&wants).await;
         for (id, finding) in found.iter_mut() {
             let (Some(answer), Ok(finding)) = (answers.remove(id), finding) else { continue };
             finding.looked.push((remote.label(), answer.found));

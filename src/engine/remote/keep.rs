@@ -13,8 +13,8 @@ use crate::{
     probe::ArtifactSpec,
     provenance::RunClass,
     reapi::{
-        Action, ActionOutput, ActionOutputs, Blob, BlobContents, BlobDigest, Connection, Trouble,
-        TroubleKind,
+        ActionOutput, ActionOutputs, BlobContents, BlobDigest, Connection, RemoteAction,
+        RemoteBlob, Trouble, TroubleKind,
     },
 };
 
@@ -57,12 +57,12 @@ impl RemoteCache {
     async fn write(
         &self,
         connection: &Connection,
-        action: &Action,
+        action: &RemoteAction,
         stamp: &Stamp,
         folder: &Path,
     ) -> Result<u64, Trouble> {
         let mut blobs =
-            vec![(Stamp::FILE.to_owned(), Blob::of_bytes(render_stamp(stamp).into_bytes()))];
+            vec![(Stamp::FILE.to_owned(), RemoteBlob::of_bytes(render_stamp(stamp).into_bytes()))];
         for (name, sha256) in &stamp.binaries {
             let path = folder.join(name);
             let local = |why: String| Trouble { kind: TroubleKind::Local, why };
@@ -77,9 +77,12 @@ impl RemoteCache {
                 return Err(local(format!("`{name}` changed after it was built")));
             }
             let digest = BlobDigest { sha256: found, size };
-            blobs.push((name.to_string(), Blob { digest, contents: BlobContents::File(path) }));
+            blobs.push((
+                name.to_string(),
+                RemoteBlob { digest, contents: BlobContents::File(path) },
+            ));
         }
-        let output = |(path, blob): &(String, Blob)| ActionOutput {
+        let output = |(path, blob): &(String, RemoteBlob)| ActionOutput {
             path: path.clone(),
             digest: blob.digest,
             is_executable: path != Stamp::FILE,
@@ -88,7 +91,7 @@ impl RemoteCache {
             files: blobs.iter().map(output).collect(),
             worker: self.builder.id().to_owned(),
         };
-        let files: Vec<Blob> = blobs.into_iter().map(|(_, blob)| blob).collect();
+        let files: Vec<RemoteBlob> = blobs.into_iter().map(|(_, blob)| blob).collect();
         let mut sent = connection.write(&files).await?;
         sent += connection.write(&action.blobs()).await?;
         connection.keep_result(action.digest(), &outputs).await?;

@@ -19,7 +19,7 @@ const MEANING: &str = "1";
 
 impl RemoteCache {
     /// The action that building `want` is, or why it has none.
-    pub(super) async fn action(&self, want: &ArtifactSpec) -> Result<Action, String> {
+    pub(super) async fn action(&self, want: &ArtifactSpec) -> Result<RemoteAction, String> {
         let subsystem = self.workspaces.subsystem(&want.id);
         let (Some(build), Some(print)) = (&subsystem.build, &want.build) else {
             return Err("it is not built".into());
@@ -30,7 +30,7 @@ impl RemoteCache {
             false => self.host().await,
         };
         let mut variables: Vec<(&str, String)> = vec![
-            ("FORGE_KEY", MEANING.into()),
+            ("KEY_VERSION", MEANING.into()),
             ("PROJECT", self.workspaces.any().project.clone()),
             ("FINGERPRINT", print.fingerprint.to_string()),
             ("TOOLS", tools),
@@ -42,7 +42,7 @@ impl RemoteCache {
         let mut outputs: Vec<String> = want.binaries.iter().map(BinaryName::to_string).collect();
         outputs.push(Stamp::FILE.to_owned());
         let settings = self.workspaces.any().remote.as_ref();
-        Ok(Action {
+        Ok(RemoteAction {
             arguments: vec!["forge-build".into(), want.id.name.to_string()],
             variables: variables.into_iter().map(own).collect(),
             outputs,
@@ -146,7 +146,8 @@ impl RemoteCache {
 
 /// Whether nothing of the system that it is built on is in what a build makes: Go without C.
 fn is_of_any_host(build: &Build) -> bool {
-    let has_c = build.env.get("CGO_ENABLED").is_none_or(|value| value.symbolic() != "0");
+    let mut env = build.env.iter();
+    let has_c = !env.any(|(name, value)| name == "CGO_ENABLED" && value.symbolic() == "0");
     build.preset == Some("go") && !has_c
 }
 

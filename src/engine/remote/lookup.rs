@@ -37,7 +37,7 @@ impl RemoteLookup for RemoteMention {
         format!("remote cache {}", self.0)
     }
 
-    async fn look(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer> {
+    async fn look_up(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer> {
         let found = "asked before it is built; the key holds what its tools say then".to_owned();
         let answer = || RemoteAnswer { found: found.clone(), ..RemoteAnswer::default() };
         wants.iter().map(|want| (want.id.clone(), answer())).collect()
@@ -50,7 +50,7 @@ impl RemoteLookup for RemoteCache {
         format!("remote cache {}", self.identity())
     }
 
-    async fn look(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer> {
+    async fn look_up(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer> {
         let looks = wants.iter().map(|want| async { (want.id.clone(), self.look_for(want).await) });
         let looks: Vec<_> = looks.collect();
         let mut answers: BTreeMap<_, _> =

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use forge_protocol::{
+use reapi_protocol::{
     google::bytestream::byte_stream_server::ByteStreamServer,
     reapi::{
         ActionResult, action_cache_server::ActionCacheServer,

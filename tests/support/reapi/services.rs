@@ -7,7 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use forge_protocol::{
+use futures_util::{Stream, stream};
+use reapi_protocol::{
     google::{
         bytestream::{
             QueryWriteStatusRequest, QueryWriteStatusResponse, ReadRequest, ReadResponse,
@@ -27,7 +28,6 @@ use forge_protocol::{
         content_addressable_storage_server::ContentAddressableStorage,
     },
 };
-use futures_util::{Stream, stream};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::{Misconduct, ReapiWorld};
