@@ -10,7 +10,7 @@ use crate::{
     model::{BinaryName, Platform, Stamp},
     probe::ArtifactSpec,
     process::{Command, CommandLine, Inherit, ask_version, changes_output},
-    reapi::Action,
+    reapi::RemoteAction,
     workspace::{Build, Subsystem},
 };
 
