@@ -237,6 +237,40 @@ def tasks_noop(bench, count, ninja_target, with_task):
     yield from off_the_shortcut(bench, work, forge, ninja, 4.0)
 
 
+# ── Taskfiles ────────────────────────────────────────────────────────────────────────────────
+
+
+def many_taskfiles(work, files, each):
+    """`files` Taskfiles that one includes, with `each` tasks that call each other."""
+    names = [f"lib{i:03}" for i in range(files)]
+    root = ["version: '3'", "includes:", *(f"  {n}: {{taskfile: ./{n}, dir: ./{n}}}" for n in names)]
+    work.file("many/Taskfile.yml", "\n".join([*root, "tasks:", "  small: 'true'", ""]))
+    for name in names:
+        lines = ["version: '3'", "vars:", "  NAME: '{{.TASKFILE_DIR | base}}'", "  OUT: '{{.ROOT_DIR}}/out/{{.NAME}}'", "tasks:"]
+        for at in range(each):
+            lines += [f"  t{at}:", f"    deps: [t{at - 1}]"] if at else ["  t0:"]
+            lines += [f"    desc: Step {at} of {{{{.NAME}}}}", f"    cmds: ['echo {at} {{{{.OUT}}}}']"]
+        work.file(f"many/{name}/Taskfile.yml", "\n".join(lines) + "\n")
+
+
+def taskfiles(bench):
+    """Taskfiles as they are: one small task of many files, and many tasks with nothing to do."""
+    if not bench.has("task"):
+        return
+    work = task_files(bench, bench.folder / "taskfiles", 1000)
+    many_taskfiles(work, 200, 13)
+    for what, folder, name, target in [
+        ("one task of 2,600 in 200 Taskfiles (`run --taskfile`)", work.root / "many", "small", 0.3),
+        ("no-op, 1,000 tasks of a Taskfile (`run --taskfile`)", work.root, "all", 0.02),
+    ]:
+        command = [str(bench.forge), "-q", "run", "--taskfile", ".", name]
+        forge = Contender("forge", command, folder, env=work.env)
+        task = Contender("Task", [bench.tools["task"], "-s", name], folder)
+        settle(forge)
+        settle(task)
+        yield from against(what, bench.compare([forge, task], budget=8), "Task", target)
+
+
 # ── restore ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -471,6 +505,6 @@ def digest(bench):
 
 
 ALL = {
-    "noop": noop, "tasks": tasks, "build": build, "chain": chain, "restore": restore,
+    "noop": noop, "tasks": tasks, "taskfiles": taskfiles, "build": build, "chain": chain, "restore": restore,
     "download": download, "clone": clone, "large": large, "pack": pack, "digest": digest,
 }

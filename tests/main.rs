@@ -35,6 +35,7 @@ mod git_source;
 mod github_store;
 mod hosted_store;
 mod image_engines;
+mod image_proofs;
 mod image_releases;
 mod image_trust;
 mod images;

@@ -2,6 +2,7 @@
 //! is said again.
 
 use std::{
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::SystemTime,
 };
@@ -33,8 +34,13 @@ pub(super) struct NoopCache {
     place: String,
     output: TaskOutputMode,
     asked: SystemTime,
+    /// What the answer rests on beside what a run looks at.
+    more: Vec<PathBuf>,
     said: Mutex<Vec<String>>,
 }
+
+/// Variables that differ from one shell to the next and mean nothing to tasks.
+const OF_SHELLS: [&str; 4] = ["_", "SHLVL", "OLDPWD", "PWD"];
 
 impl NoopCache {
     /// The question of `wish`; none where tasks run or nothing is to happen in any case.
@@ -42,24 +48,62 @@ impl NoopCache {
     /// # Errors
     /// If there is no workspace here.
     pub(super) fn open(session: &Session, wish: &TaskArgs) -> Result<Option<Self>, Fault> {
-        let flags = &session.flags;
-        if flags.force || flags.dry_run {
+        if session.flags.force || session.flags.dry_run {
             return Ok(None);
         }
-        let here = session.folder()?;
+        Self::asking(session, wish, session.layout()?, "").map(Some)
+    }
+
+    /// The question of `wish` for tasks of the Taskfile at `path`. The answer rests on the whole
+    /// environment, which any template of Task may look at.
+    ///
+    /// # Errors
+    /// If the current folder cannot be told.
+    pub(super) fn of_taskfile(
+        session: &Session,
+        wish: &TaskArgs,
+        path: &Path,
+    ) -> Result<Option<Self>, Fault> {
+        let TaskArgs { list, list_all, summary, status, watch, .. } = wish;
+        let is_other = *list || *list_all || *summary || *status || *watch;
+        if is_other || session.flags.force || session.flags.dry_run {
+            return Ok(None);
+        }
+        let mut environment = session.host.environment().to_texts();
+        environment.retain(|name, _| !OF_SHELLS.contains(&name.as_str()));
+        let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
+        Self::asking(session, wish, layout, &format!("{} {environment:?} ", path.display()))
+            .map(Some)
+    }
+
+    fn asking(
+        session: &Session,
+        wish: &TaskArgs,
+        layout: Layout,
+        about: &str,
+    ) -> Result<Self, Fault> {
+        let (here, flags) = (session.folder()?, &session.flags);
         let TaskArgs { words, args, output, .. } = wish;
         let class = session.classes().own.as_str();
-        let request = format!("{words:?} {args:?} {output:?} {class} {} {flags:?}", here.display());
+        let request =
+            format!("{about}{words:?} {args:?} {output:?} {class} {} {flags:?}", here.display());
         let slot = checksum(request.as_bytes())[0] % PLACES;
-        Ok(Some(Self {
-            layout: session.layout()?,
+        Ok(Self {
+            layout,
             host: session.host.clone(),
             request,
             output: wish.output.unwrap_or(TaskOutputMode::Plain),
             place: format!("snapshot-run-{slot}"),
             asked: SystemTime::now(),
+            more: Vec::new(),
             said: Mutex::default(),
-        }))
+        })
+    }
+
+    /// The same, whose answer rests on `files` too, whether they are there or not.
+    #[must_use]
+    pub(super) fn resting_on(self, files: Vec<PathBuf>) -> Self {
+        Self { more: files, ..self }
     }
 
     /// Answers it as before on `screen`, if nothing changed. Says whether it did.
@@ -95,7 +139,7 @@ impl NoopCache {
         let Some(files) = engine.rested_on() else { return };
         let answer = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let content = |path| workspace.contents.get(path);
-        let inputs: Vec<_> = (workspace.inputs.iter().chain(&files))
+        let inputs: Vec<_> = (workspace.inputs.iter().chain(&files).chain(&self.more))
             .map(|path| SnapshotInput { path, content: content(path) })
             .collect();
         let environment = workspace.seen_variables.iter();

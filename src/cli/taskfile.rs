@@ -1,14 +1,18 @@
 //! `forge run --taskfile PATH TASK...`: tasks of a Taskfile, said in forge's language in memory and
 //! run by the ordinary engine.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     model::{Fault, Kind, Problems, suggestion},
     process::SyntaxCheck,
     report::render_warning,
     task::ParameterRequest,
-    taskfile::{self, Given, Remark, TaskListing, TaskfileTree, Translation},
+    taskfile::{self, Given, ListedTask, Remark, TaskListing, TaskfileTree, Translation},
     workspace::{LoadError, LoadInputs, Workspace, Workspaces, load_text},
 };
 
@@ -19,6 +23,7 @@ use super::{
     session::Session,
     task,
     task_args::TaskArgs,
+    task_noop::NoopCache,
     watch::{self, Loaded},
 };
 
@@ -30,6 +35,10 @@ pub(super) fn run(session: &Session, path: &Path, wish: &TaskArgs) -> Result<u8,
     };
     let found = taskfile::find(&session.folder()?.join(path), true);
     let path = found.map_err(|fault| fault.hint("name the file: `--taskfile PATH`"))?;
+    let question = NoopCache::of_taskfile(session, wish, &path)?;
+    if question.as_ref().is_some_and(|question| question.answered(session)) {
+        return Ok(0);
+    }
     let opened = OpenedTaskfile::read(session, &path, wish)?;
     if let Some(code) = shown(session, &opened, wish)? {
         return Ok(code);
@@ -43,7 +52,8 @@ pub(super) fn run(session: &Session, path: &Path, wish: &TaskArgs) -> Result<u8,
     if wish.status {
         return task::status_of(session, &workspaces, &asked);
     }
-    task::run_in(session, &workspaces, &asked, wish, None).map_err(|error| match error {
+    let question = question.zip(opened.files()).map(|(question, files)| question.resting_on(files));
+    task::run_in(session, &workspaces, &asked, wish, question).map_err(|error| match error {
         // What is wrong stands in the Taskfile, and not in what was made of it.
         CliError::Fault(mut fault) => {
             let blamed = |wrong: Box<Problems>| Box::new(translation.blamed(*wrong, &opened.tree));
@@ -73,6 +83,38 @@ impl OpenedTaskfile {
         Ok(Self { tree, given, names })
     }
 
+    /// The files that say what its tasks are, and those that would if they were there; nothing if
+    /// it is not known which those are.
+    fn files(&self) -> Option<Vec<PathBuf>> {
+        let includes = self.tree.files.iter().flat_map(|file| &file.includes);
+        let mut missing_ones = includes.filter(|include| include.target.is_none());
+        if missing_ones.any(|include| include.taskfile.text.contains(['{', '~', '$'])) {
+            return None;
+        }
+        let here = self.tree.files.iter().map(|file| self.tree.root.join(&file.file.path));
+        let missing = self.tree.files.iter().flat_map(|file| {
+            let absent = file.includes.iter().filter(|include| include.target.is_none());
+            absent.flat_map(|include| {
+                let path = file.dir.join(&include.taskfile.text);
+                taskfile::NAMES
+                    .iter()
+                    .map(|name| path.join(name))
+                    .chain([path.clone()])
+                    .collect::<Vec<_>>()
+            })
+        });
+        let mut files: Vec<PathBuf> = here.clone().chain(missing).collect();
+        // A file of a name that is looked for first would be taken instead.
+        for file in here {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let before = taskfile::NAMES.iter().take_while(|other| **other != name);
+            if taskfile::NAMES.contains(&name) {
+                files.extend(before.map(|other| file.with_file_name(other)));
+            }
+        }
+        Some(files)
+    }
+
     /// Whether it says itself that one of the named tasks is to be watched.
     fn is_watched(&self) -> bool {
         let mut own = self.tree.files.first().into_iter().flat_map(|file| &file.tasks);
@@ -88,6 +130,10 @@ fn shown(
     wish: &TaskArgs,
 ) -> Result<Option<u8>, CliError> {
     let OpenedTaskfile { tree, given, names } = opened;
+    let is_known = |name: &String| taskfile::has_task(tree, name);
+    if !(wish.list || wish.list_all || wish.summary) && names.iter().all(is_known) {
+        return Ok(None);
+    }
     let none = BTreeMap::new();
     let wished = taskfile::TranslationRequest {
         tasks: Some(names),
@@ -103,6 +149,10 @@ fn shown(
         Some(ListOrder::Default) | None => {}
     }
     if wish.list || wish.list_all {
+        if session.flags.json {
+            session.say(&as_json(&listing, tree, wish.list_all))?;
+            return Ok(Some(0));
+        }
         if listing.is_empty(wish.list_all) {
             let what = match wish.list_all {
                 true => "task: No tasks available\n",
@@ -137,6 +187,21 @@ fn shown(
 
 fn table(listing: &TaskListing, all: bool) -> String {
     format!("task: Available tasks for this project:\n{}", listing.columns(all))
+}
+
+/// The list as Task writes it for programs that do not ask whether tasks are up to date.
+fn as_json(listing: &TaskListing, tree: &TaskfileTree, all: bool) -> String {
+    let entry = |one: ListedTask| {
+        let ListedTask { label, name, desc, summary, aliases, taskfile, line, column } = one;
+        let location = serde_json::json!({ "line": line, "column": column, "taskfile": taskfile });
+        serde_json::json!({
+            "name": label, "task": name, "desc": desc, "summary": summary, "aliases": aliases,
+            "location": location,
+        })
+    };
+    let tasks: Vec<_> = listing.entries(tree, all).into_iter().map(entry).collect();
+    let location = tree.root.join(&tree.files[0].file.path);
+    format!("{:#}\n", serde_json::json!({ "tasks": tasks, "location": location }))
 }
 
 /// What the Taskfile says, as a workspace; and what that was made of.

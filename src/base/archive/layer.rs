@@ -2,10 +2,11 @@
 //! configurations of images name (OCI image specification 1.1, `layer.md` and `config.md`).
 
 use std::{
-    io::{self, Read},
+    io::{self, BufRead, Read},
     path::Path,
 };
 
+use flate2::read::MultiGzDecoder;
 use tar::EntryType;
 
 use super::{
@@ -80,6 +81,35 @@ pub fn pack_layer(
     })
 }
 
+/// What is in a packed layer: the name of each entry, without `/` at its ends, and of a symbolic link where
+/// it leads.
+///
+/// # Errors
+/// If it cannot be read, or is not a layer.
+pub fn list_layer(mut packed: impl BufRead) -> io::Result<Vec<(String, Option<String>)>> {
+    let start = packed.fill_buf()?;
+    let (is_gzip, is_zstd) =
+        (start.starts_with(b"\x1f\x8b"), start.starts_with(b"\x28\xb5\x2f\xfd"));
+    let tar: Box<dyn Read + '_> = match (is_gzip, is_zstd) {
+        (true, _) => Box::new(MultiGzDecoder::new(packed)),
+        (_, true) => Box::new(zstd::Decoder::with_buffer(packed)?),
+        _ => Box::new(packed),
+    };
+    let mut listed = Vec::new();
+    for entry in tar::Archive::new(tar).entries()? {
+        let entry = entry?;
+        let plain = |path: &Path| {
+            path.to_string_lossy().trim_start_matches("./").trim_matches('/').to_owned()
+        };
+        let target = match entry.header().entry_type() {
+            EntryType::Symlink => entry.link_name()?.map(|it| it.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        listed.push((plain(&entry.path()?), target));
+    }
+    Ok(listed)
+}
+
 struct MeasuredEntry<'a> {
     content: Measured<'a>,
     entry: &'a LayerEntry,
@@ -126,8 +156,6 @@ impl<R: Read> Read for HashingReader<R> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-
-    use flate2::read::MultiGzDecoder;
 
     use super::*;
     use crate::archive::Contents;

@@ -34,7 +34,7 @@ mod zip_writer;
 mod zlib;
 
 pub use hash::{DigestHasher, Hasher, hash_file, hash_open};
-pub use layer::{LayerEntry, LayerEntryKind, PackedLayer, pack_layer};
+pub use layer::{LayerEntry, LayerEntryKind, PackedLayer, list_layer, pack_layer};
 pub use pack::{Contents, FileToPack, Packed, pack};
 pub use peek::peek_stamp;
 pub use unpack::{EntryPolicy, UnpackLimits, Unpacked, Unpacker};

@@ -122,6 +122,13 @@ static TASK: Mapping = Mapping {
             .example("[linux, darwin-arm64]"),
         field("once", Optional, Flag, "Whether it runs only once, also where `run` calls it.")
             .example("true"),
+        field(
+            "once_as",
+            Optional,
+            Text("a name"),
+            "What tasks are called that count as one for `once`; `*` stands for what they are given.",
+        )
+        .example("generate *"),
         field("fail_fast", Optional, Flag, "Whether nothing more begins once something failed.")
             .example("true"),
         field("allow_failure", Optional, Flag, "Whether to continue when it fails.")

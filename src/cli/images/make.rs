@@ -11,10 +11,10 @@ use tokio::io::AsyncWriteExt;
 
 use crate::{
     cache::{InstallPlace, Installed, forge_folder, inspect, make_folder, stage},
-    disk::Staging,
+    disk::{Folder, Staging},
     image::{
         Assembled, Assembly, BaseImage, ImageSpec, LayerPlan, PlatformParts, assemble,
-        binaries_layer, files_layer, read_base,
+        binaries_layer, blob_path, files_layer, lacking_loaders, read_base,
     },
     model::{
         ArtifactId, Fault, ImageHow, ImageReport, Kind, Name, Platform, RunReport, oci::Descriptor,
@@ -79,8 +79,10 @@ impl ImageWork<'_> {
     async fn whole(&self, spec: &ImageSpec) -> Result<MadeImage, Fault> {
         let made = self.made(spec, false).await?;
         let Some(base) = &made.base else { return Ok(made) };
+        let layout = forge_folder(self.workspaces().layout())?.folder(&made.layout);
+        let layout = layout.map_err(|error| Fault::io("cannot open the image", &error))?;
         for layer in &made.assembled.base_layers {
-            self.download(base, layer, &made.layout).await?;
+            self.download(base, layer, &layout).await?;
         }
         Ok(made)
     }
@@ -90,9 +92,9 @@ impl ImageWork<'_> {
         &self,
         base: &BaseImage,
         layer: &Descriptor,
-        layout: &Path,
+        layout: &Folder,
     ) -> Result<(), Fault> {
-        let to = layout.join("blobs/sha256").join(layer.digest.to_string());
+        let to = blob_path(layout.path(), layer.digest);
         if to.exists() {
             return Ok(());
         }
@@ -103,7 +105,9 @@ impl ImageWork<'_> {
             Fault::new(Kind::Store, what()).because("it is not there, while a manifest names it")
         })?;
         let cannot = |error: std::io::Error| Fault::io(what(), &error);
-        let partial = layout.join(format!("partial-{}", layer.digest));
+        let blobs = to.parent().unwrap_or(layout.path());
+        layout.make_folder(blobs).map_err(cannot)?;
+        let partial = layout.path().join(format!("partial-{}", layer.digest));
         let mut file = tokio::fs::File::create_new(&partial).await.map_err(cannot)?;
         let mut hasher = crate::archive::Hasher::new();
         while let Some(piece) = stream.bytes.next().await {
@@ -135,15 +139,59 @@ impl ImageWork<'_> {
             Some(base) => Some(read_base(&self.wants.registries, base, &spec.platforms).await?),
             None => None,
         };
-        // Packing takes all cores anyway, and other images are being sent meanwhile.
-        tokio::task::block_in_place(|| self.put_together(spec, base))
-    }
-
-    fn put_together(&self, spec: &ImageSpec, base: Option<BaseImage>) -> Result<MadeImage, Fault> {
         let mut platforms = BTreeMap::new();
         for platform in &spec.platforms {
             platforms.insert(*platform, self.parts(spec, *platform, &self.wants.walker)?);
         }
+        if let Some(base) = &base {
+            for (platform, parts) in &platforms {
+                self.find_loaders(spec, *platform, parts, base).await?;
+            }
+        }
+        // Packing takes all cores anyway, and other images are being sent meanwhile.
+        tokio::task::block_in_place(|| self.put_together(spec, base, platforms))
+    }
+
+    /// Checks that the programs of `parts` find what loads them in `base`. Its layers are only
+    /// downloaded if there is one that needs a loader.
+    async fn find_loaders(
+        &self,
+        spec: &ImageSpec,
+        platform: Platform,
+        parts: &PlatformParts,
+        base: &BaseImage,
+    ) -> Result<(), Fault> {
+        let mut lacking = lacking_loaders(parts)?;
+        let layers = base.platforms.get(&platform).map(|base| base.layers.as_slice());
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        // Held meanwhile: images beside often stand on the same.
+        let mut known = self.base_files.lock().await;
+        let files = known.entry((base.digest, platform)).or_default();
+        lacking.retain(|one| !files.has(&one.loader));
+        let staging = stage(self.workspaces().layout())?;
+        for layer in layers.unwrap_or_default() {
+            if lacking.is_empty() {
+                break;
+            }
+            self.download(base, layer, staging.folder()).await?;
+            let path = blob_path(staging.path(), layer.digest);
+            tokio::task::block_in_place(|| files.add(&path))?;
+            lacking.retain(|one| !files.has(&one.loader));
+        }
+        match lacking.first() {
+            Some(one) => Err(one.fault(spec, platform, Some(base))),
+            None => Ok(()),
+        }
+    }
+
+    fn put_together(
+        &self,
+        spec: &ImageSpec,
+        base: Option<BaseImage>,
+        platforms: BTreeMap<Platform, PlatformParts>,
+    ) -> Result<MadeImage, Fault> {
         let assembly = self.assembly(spec, base.as_ref(), platforms)?;
         let staging = stage(self.workspaces().layout())?;
         let assembled = assemble(&assembly, staging.folder())?;

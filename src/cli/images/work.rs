@@ -7,12 +7,12 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
     execute::{LockChange, write_lock},
     image::{
-        BuildEngine, ImageSpec, ImageState, MovedTag, look_at, move_tag, push, to_push,
+        BaseFiles, BuildEngine, ImageSpec, ImageState, MovedTag, look_at, move_tag, push, to_push,
         trusted_image,
     },
     model::{
@@ -57,11 +57,13 @@ pub(in super::super) struct ImageWork<'s> {
     pub(super) wants: ImageWants,
     /// What makes images of Dockerfiles, looked for once.
     pub(super) engine: OnceCell<Result<BuildEngine, Fault>>,
+    /// The files of bases, by their digests, as far as somebody had to look.
+    pub(super) base_files: Mutex<BTreeMap<(Sha256, Platform), BaseFiles>>,
 }
 
 impl<'s> ImageWork<'s> {
     pub(in super::super) fn new(session: &'s Session, wants: ImageWants) -> Self {
-        Self { session, wants, engine: OnceCell::new() }
+        Self { session, wants, engine: OnceCell::new(), base_files: Mutex::default() }
     }
 
     pub(in super::super) fn workspaces(&self) -> &Arc<Workspaces> {

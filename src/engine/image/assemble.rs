@@ -4,15 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    BaseImage, BaseOfPlatform, FINGERPRINT, ImageSpec,
-    layers::{LayerPlan, loader_of},
-    layout::LayoutFolder,
+    BaseImage, BaseOfPlatform, FINGERPRINT, ImageSpec, layers::LayerPlan, layout::LayoutFolder,
+    loaders::lacking_loaders,
 };
 use crate::{
-    archive::{Contents, PackedLayer, pack_layer},
+    archive::{PackedLayer, pack_layer},
     disk::Folder,
     model::{
-        Fault, Kind, Platform, Sha256,
+        Fault, Platform, Sha256,
         oci::{
             Annotations, CONFIG, Descriptor, INDEX, ImageConfig, ImageHistory, ImageIndex,
             ImageManifest, ImagePlatform, LAYER_GZIP, MANIFEST, NoDetails,
@@ -91,7 +90,12 @@ pub fn assemble(assembly: &Assembly<'_>, folder: &Folder) -> Result<Assembled, F
     let (mut manifests, mut blobs, mut base_layers) = (Vec::new(), Vec::new(), Vec::new());
     for (platform, parts) in &assembly.platforms {
         let base = assembly.base.and_then(|base| base.platforms.get(platform));
-        starts(parts, base.is_some(), assembly, *platform)?;
+        // On another image, whoever has its files looks.
+        if base.is_none()
+            && let Some(lacking) = lacking_loaders(parts)?.first()
+        {
+            return Err(lacking.fault(assembly.spec, *platform, None));
+        }
         let mut layers: Vec<Descriptor> = base.map(|it| it.layers.clone()).unwrap_or_default();
         base_layers.extend(layers.iter().cloned());
         let mut config = assembly.config(*platform, parts, base);
@@ -229,37 +233,4 @@ impl Assembly<'_> {
         run.labels.extend(said.labels.clone());
         config
     }
-}
-
-/// Checks that programs find what loads them: on `scratch` there is only what is put there.
-fn starts(
-    parts: &PlatformParts,
-    has_base: bool,
-    assembly: &Assembly<'_>,
-    platform: Platform,
-) -> Result<(), Fault> {
-    if has_base {
-        return Ok(());
-    }
-    let entries = || parts.layers.iter().flat_map(|layer| &layer.entries);
-    for entry in entries().filter(|entry| entry.file.executable) {
-        let (Contents::Proven(path, _) | Contents::File(path)) = &entry.file.contents else {
-            continue;
-        };
-        let loader = loader_of(path)
-            .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
-        let Some(loader) = loader else { continue };
-        let name = loader.trim_start_matches('/');
-        if entries().any(|entry| entry.file.name == name) {
-            continue;
-        }
-        let what = format!(
-            "/{} would not start in the image of {} for {platform}",
-            entry.file.name, assembly.spec.name
-        );
-        return Err(Fault::new(Kind::Usage, what)
-            .because(format!("it is linked dynamically and needs {loader}, which is not in the image"))
-            .hint("name a `base:` that has it, such as `gcr.io/distroless/base-debian12`, or link it statically: `CGO_ENABLED=0` for Go, a musl target for Rust"));
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -209,11 +209,6 @@ fn parent(name: &str) -> LayerEntry {
         mode: known.map_or(0o755, |(_, mode)| *mode),
         owner: (0, 0),
     }
-}
-
-/// The program in `path` needs this loader.
-pub(super) fn loader_of(path: &Path) -> io::Result<Option<String>> {
-    super::interpreter(&mut crate::disk::open_file(path)?)
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl<'f> LayoutFolder<'f> {
 }
 
 /// Where the blob `digest` is in the layout at `layout`.
-pub(super) fn blob_path(layout: &Path, digest: Sha256) -> PathBuf {
+pub fn blob_path(layout: &Path, digest: Sha256) -> PathBuf {
     layout.join(BLOBS).join(digest.to_string())
 }
 

@@ -24,6 +24,7 @@ mod inventory;
 mod layers;
 mod layout;
 mod libraries;
+mod loaders;
 mod look;
 mod origin;
 mod push;
@@ -36,8 +37,10 @@ pub use dockerfile::{
     BuildEngine, DockerContext, DockerfileImages, ENGINE_VARIABLE, EngineBuild, adopt,
 };
 pub use elf::interpreter;
-pub use inventory::{ImagePart, inventories};
+pub use inventory::{ImagePart, ImageSources, inventories};
 pub use layers::{LayerPlan, binaries_layer, files_digest, files_layer};
+pub use layout::blob_path;
+pub use loaders::{BaseFiles, LackingLoader, lacking_loaders};
 pub use look::{ImageState, look_at};
 pub use origin::{ImageOrigin, image_statements, trusted_image};
 pub use push::{MovedTag, PushedImage, is_newer, move_tag, push, to_push};

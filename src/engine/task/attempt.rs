@@ -19,6 +19,7 @@ use std::{
 use crate::{
     disk::Folder,
     model::{Fault, Kind},
+    process::CommandLine,
     workspace::{Bindings, TaskAction, Text},
 };
 
@@ -217,6 +218,12 @@ impl<'w> TaskRun<'_, 'w> {
         command.terminal = step.interactive;
         command.through = self.engine.options.through;
         if self.engine.options.as_task {
+            // In Task's shell a line that goes on at the end of the command ends there.
+            if let CommandLine::Shell(line) = &mut command.line
+                && line.ends_with('\\')
+            {
+                line.push('\n');
+            }
             // A group of its own may not read a terminal.
             command.reads = !io::stdin().is_terminal();
             command.jobs = false;

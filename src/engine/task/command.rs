@@ -51,12 +51,7 @@ impl Ground {
     pub fn bare(workspace: &Workspace, rendering: &Rendering) -> Result<Self, Fault> {
         let (task, root) = (rendering.task, workspace.layout.root());
         let places = workspace.places(task.subsystem.as_ref());
-        let own = task.dir.as_ref().map(|dir| rendering.text(dir)).transpose()?;
-        let own = own.map(|dir| dir.expand(&places)).unwrap_or_default();
-        // An empty part would leave a slash at the end, `./` a part that says nothing.
-        let parts = [task.home.runs_in.as_path(), Path::new(&own)];
-        let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
-        let dir = normal_path(&parts.fold(root.to_owned(), |dir, part| dir.join(part)));
+        let dir = dir_of(workspace, rendering, &places)?;
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let mut env: BTreeMap<String, String> = BTreeMap::new();
         let (mut read, mut unwritten, mut looks_outside) = (Vec::new(), BTreeSet::new(), false);
@@ -72,6 +67,7 @@ impl Ground {
             );
             for (name, value) in own.map_err(refused)? {
                 unwritten.insert(name.clone());
+                let value = rendering.of_environment(&name).unwrap_or(value);
                 env.entry(name).or_insert(value);
             }
             read.push(path);
@@ -95,6 +91,19 @@ impl Ground {
             shell,
             makes_dir,
         })
+    }
+
+    /// Looks again where commands run, now that `rendering` knows what only a run finds out.
+    ///
+    /// # Errors
+    /// If that cannot be rendered.
+    pub fn settle_dir(
+        &mut self,
+        workspace: &Workspace,
+        rendering: &Rendering,
+    ) -> Result<(), Fault> {
+        self.dir = dir_of(workspace, rendering, &self.places)?;
+        Ok(())
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -122,6 +131,7 @@ impl Ground {
             );
             for (name, value) in own.map_err(refused)? {
                 self.unwritten.insert(name.clone());
+                let value = rendering.of_environment(&name).unwrap_or(value);
                 of_files.entry(name).or_insert(value);
             }
             self.read.push(file);
@@ -188,7 +198,7 @@ impl Ground {
     /// The ground of the variables of a file in `folder`, whose commands `shell` runs.
     pub fn of_file(&self, workspace: &Workspace, folder: &Path, shell: &Shell) -> Self {
         Self {
-            dir: workspace.layout.root().join(folder),
+            dir: normal_path(&workspace.layout.root().join(folder)),
             env: self.env.clone(),
             unwritten: self.unwritten.clone(),
             places: self.places.clone(),
@@ -258,6 +268,18 @@ impl Ground {
         let text = lines.join("\n");
         Ok(if is_whole { text } else { text.trim_end().to_owned() })
     }
+}
+
+/// Where the commands of a task run.
+fn dir_of(workspace: &Workspace, rendering: &Rendering, places: &Places) -> Result<PathBuf, Fault> {
+    let task = rendering.task;
+    let own = task.dir.as_ref().map(|dir| rendering.text(dir)).transpose()?;
+    let own = own.map(|dir| dir.expand(places)).unwrap_or_default();
+    // An empty part would leave a slash at the end, `./` a part that says nothing.
+    let parts = [task.home.runs_in.as_path(), Path::new(&own)];
+    let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
+    let root = workspace.layout.root().to_owned();
+    Ok(normal_path(&parts.fold(root, |dir, part| dir.join(part))))
 }
 
 /// The variables in `file`. What it refers to and does not define, `known` tells, or else the

@@ -60,7 +60,8 @@ impl<'w> TaskContext<'w> {
 
     /// What renders `task`, whose words mean `bindings`.
     pub fn rendering<'a>(&'a self, task: &'w Task, bindings: &'a Bindings) -> Rendering<'a, 'w> {
-        Rendering { names: &self.names, renderer: &self.renderer, task, bindings }
+        let (names, renderer, as_task) = (&self.names, &self.renderer, self.as_task);
+        Rendering { names, renderer, task, bindings, as_task }
     }
 
     /// What the command called `key` printed, if that is known already.

@@ -147,10 +147,16 @@ impl LiveEvaluation<'_, '_> {
     async fn printed(&self, line: &Text, file: Option<&Path>) -> Result<String, Fault> {
         let Self { context, frame, task, ground } = self;
         let keyring = context.vault.keyring();
-        let Some(file) = file else {
-            return ground.printed(frame, &keyring, line, context.as_task).await;
+        let of_file;
+        let ground = match file {
+            Some(file) => {
+                of_file = ground.of_file(context.workspace, file, &task.home.shell);
+                &of_file
+            }
+            // As Task does, of several that are written alike one is run.
+            None if context.as_task => ground,
+            None => return ground.printed(frame, &keyring, line, false).await,
         };
-        let ground = ground.of_file(context.workspace, file, &task.home.shell);
         let command = line.expand(&ground.places);
         let key = format!("{} {:?} {command}", ground.dir.display(), ground.env);
         let cell = context.printed(key);

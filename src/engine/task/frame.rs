@@ -6,7 +6,7 @@ use tokio::{sync::RwLock, time::Instant};
 
 use crate::{
     model::{Fault, Kind},
-    process::{Cancel, Command, CommandRunner, timeout_fault},
+    process::{Cancel, Command, CommandLine, CommandRunner, timeout_fault},
 };
 
 use super::basis::NoopInputs;
@@ -75,6 +75,17 @@ impl<'a> RunScope<'a> {
     #[must_use]
     pub fn stopped_by(&self, cancel: Cancel) -> Self {
         Self { cancel, ..self.clone() }
+    }
+
+    /// Waits until there is no time left, and says so of `what`. Without a limit it waits for ever.
+    pub async fn expired(&self, what: &str) -> Fault {
+        match self.deadline {
+            Some(deadline) => {
+                tokio::time::sleep_until(deadline.at).await;
+                timeout_fault(&CommandLine::Shell(what.to_owned()), deadline.limit)
+            }
+            None => std::future::pending().await,
+        }
     }
 
     /// Runs `command`, and passes on its lines.

@@ -11,7 +11,7 @@ use super::{
     ledger::TaskLedger,
     plan::Invocation,
     run::TaskEngine,
-    steps::{Rendering, is_here},
+    steps::{Rendering, is_here, may_run},
     variables::{fixed, learn},
 };
 
@@ -45,7 +45,7 @@ impl<'w> TaskRun<'_, 'w> {
     /// Runs it.
     pub async fn perform(&self, frame: &RunScope<'_>) -> Result<TaskOutcome, Fault> {
         let task = self.invocation.task;
-        if !is_here(&task.only) {
+        if !is_here(&task.only) || self.engine.options.as_task && !may_run(task) {
             self.report(
                 &task.name,
                 TaskEvent::Note("is left out: it does not run on this platform"),
@@ -71,6 +71,10 @@ impl<'w> TaskRun<'_, 'w> {
             Ground::bare(engine.context.workspace, &engine.context.rendering(task, &bindings))?;
         let evaluation = Evaluation::live(&engine.context, frame, task, &ground);
         let mut learned = learn(&engine.context.renderer, self.invocation, &evaluation).await?;
+        if engine.options.as_task {
+            let rendering = engine.context.rendering(task, &learned.words);
+            ground.settle_dir(engine.context.workspace, &rendering)?;
+        }
         let known = || engine.ledger.read(self.invocation).unwrap_or_default().inputs;
         let layout = &engine.context.workspace.layout;
         let more =

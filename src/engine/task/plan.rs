@@ -18,7 +18,7 @@ use super::{
     evaluation::Evaluation,
     frame::RunScope,
     parameters::settle,
-    steps::{Rendering, unknown_task},
+    steps::{Rendering, may_run, unknown_task},
     variables::{asks_for_needs, fixed, learn_for_needs},
 };
 
@@ -68,6 +68,14 @@ impl<'w> Invocation<'w> {
     /// What tells it from other invocations.
     pub fn key(&self) -> String {
         format!("{} {:?} {:?}", self.name, self.parameters, self.args)
+    }
+
+    /// What tells it from others that `once` does not count as the same.
+    pub fn key_of_once(&self) -> String {
+        match &self.task.once_as {
+            Some(shared) => shared.replace('*', &format!("{:?} {:?}", self.parameters, self.args)),
+            None => self.key(),
+        }
     }
 
     /// What its templates know before it runs.
@@ -126,7 +134,8 @@ impl<'a, 'w> TaskPlanner<'a, 'w> {
         invocation: &mut Invocation<'w>,
     ) -> Result<Vec<Invocation<'w>>, Fault> {
         let (context, task) = (self.context, invocation.task);
-        if task.needs.is_empty() {
+        let is_left_out = self.frame.is_some() && context.as_task && !may_run(task);
+        if task.needs.is_empty() || is_left_out {
             return Ok(Vec::new());
         }
         let bindings = fixed(&context.renderer, invocation)?;
@@ -197,7 +206,7 @@ impl<'w> TaskPlan<'w> {
         mut wanted: Invocation<'w>,
         known: &mut HashMap<String, ActionId>,
     ) -> Result<(), Fault> {
-        if !planner.context.as_task && known.contains_key(&wanted.key()) {
+        if !planner.context.as_task && known.contains_key(&wanted.key_of_once()) {
             return Ok(());
         }
         let needs = planner.needs(&mut wanted).await?;
@@ -206,7 +215,7 @@ impl<'w> TaskPlan<'w> {
         while let Some((invocation, needs, after)) = open.last_mut() {
             if let Some(mut need) = needs.next() {
                 let joins = !planner.context.as_task || need.task.once;
-                match known.get(&need.key()).filter(|_| joins) {
+                match known.get(&need.key_of_once()).filter(|_| joins) {
                     Some(id) => after.push(*id),
                     None => {
                         if self.nodes.len() + open.len() >= MOST_RUNS {
@@ -219,7 +228,7 @@ impl<'w> TaskPlan<'w> {
                 continue;
             }
             let id = ActionId(self.nodes.len() as u32);
-            known.insert(invocation.key(), id);
+            known.insert(invocation.key_of_once(), id);
             let Some((invocation, _, mut after)) = open.pop() else { break };
             after.sort_unstable();
             after.dedup();

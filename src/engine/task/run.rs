@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -253,15 +253,28 @@ impl<'w> TaskEngine<'w> {
         }
         let cell = {
             let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-            settled.entry(performance.invocation.key()).or_default().clone()
+            settled.entry(performance.invocation.key_of_once()).or_default().clone()
         };
+        let is_own = AtomicBool::new(false);
         // What was stopped has not settled: who else needs it runs it.
         let settled = cell.get_or_try_init(|| async {
+            is_own.store(true, Ordering::Relaxed);
             match performance.perform(frame).await {
                 Err(fault) if fault.kind == Kind::Interrupted => Err(fault),
                 settled => Ok(settled),
             }
         });
+        tokio::pin!(settled);
+        // Whoever waits for a run of somebody else has a limit of its own.
+        tokio::select! {
+            biased;
+            settled = &mut settled => return settled?.clone(),
+            fault = frame.expired(&performance.invocation.name) => {
+                if !is_own.load(Ordering::Relaxed) {
+                    return Err(fault);
+                }
+            }
+        }
         settled.await?.clone()
     }
 

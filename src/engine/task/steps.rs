@@ -72,6 +72,8 @@ pub struct Rendering<'a, 'w> {
     pub task: &'w Task,
     /// What its words mean.
     pub bindings: &'a Bindings,
+    /// Whether Task's meaning counts: what the environment says goes over files with variables.
+    pub as_task: bool,
 }
 
 /// A name that came out of a template, and that no task has.
@@ -84,6 +86,12 @@ pub fn is_here(only: &[String]) -> bool {
     let host = Platform::host();
     let names = [host.os.as_str().to_owned(), host.to_string()];
     only.is_empty() || only.iter().any(|place| names.contains(place))
+}
+
+/// Whether `task` may run at all, which Task tells before it asks for any variable.
+pub fn may_run(task: &Task) -> bool {
+    let is_never = task.condition.as_ref().is_some_and(|condition| condition.source() == "false");
+    is_here(&task.only) && !is_never
 }
 
 impl<'w> Rendering<'_, 'w> {
@@ -110,6 +118,12 @@ impl<'w> Rendering<'_, 'w> {
     pub fn later(&self, later: &Later<'w>, bindings: &Bindings) -> Result<TaskStep<'w>, Fault> {
         let what = self.work(later.entry, bindings)?;
         Ok(TaskStep { condition: None, ..self.step_of(later.entry, what, bindings)? })
+    }
+
+    /// What the environment says of `name`, where that goes over what files say.
+    pub fn of_environment(&self, name: &str) -> Option<String> {
+        let said = self.renderer.environment().get(name).filter(|_| self.as_task);
+        said.map(str::to_owned)
     }
 
     /// A template of the task.

@@ -1,9 +1,9 @@
 //! The tasks of a tree as `--list` and `--summary` of Task show them.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::PathBuf, ptr};
 
 use super::{
-    model::{CommandKind, TaskfileTask, VariableValue},
+    model::{CommandKind, Taskfile, TaskfileTask, VariableValue},
     template::{GoTemplate, literal},
     translate::{FixedWords, NamedTask, TranslationRequest, named_tasks},
     tree::TaskfileTree,
@@ -16,6 +16,26 @@ pub struct TaskListing<'t> {
     words: FixedWords<'t>,
 }
 
+/// A task of a tree, as programs read it.
+pub struct ListedTask {
+    /// What it is called in messages.
+    pub label: String,
+    /// Its name.
+    pub name: String,
+    /// `desc`.
+    pub desc: String,
+    /// `summary`.
+    pub summary: String,
+    /// What else it is called.
+    pub aliases: Vec<String>,
+    /// The file that it is written in.
+    pub taskfile: PathBuf,
+    /// The line there, from 1.
+    pub line: usize,
+    /// The column there, from 1.
+    pub column: usize,
+}
+
 /// How many blanks stand between two columns.
 const GAP: usize = 6;
 
@@ -24,7 +44,7 @@ impl<'t> TaskListing<'t> {
     pub fn from_tree(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
         let mut tasks = named_tasks(tree);
         tasks.retain(|one| !one.is_internal);
-        tasks.sort_by_key(|one| (one.name.contains(':'), one.name.clone()));
+        tasks.sort_by_cached_key(|one| (one.name.contains(':'), one.name.clone()));
         Self { tasks, words: FixedWords::from_tree(tree, wish) }
     }
 
@@ -74,7 +94,7 @@ impl<'t> TaskListing<'t> {
     pub fn columns(&self, all: bool) -> String {
         let shown: Vec<(&NamedTask, String)> = self
             .shown(all)
-            .map(|one| (one, self.text_of(one.task, one.task.desc.as_ref()).replace('\n', " ")))
+            .map(|one| (one, self.text_in(one, one.task.desc.as_ref()).replace('\n', " ")))
             .collect();
         let signs = |text: &str| text.chars().count();
         let widest = shown.iter().map(|(one, _)| signs(&one.name)).max().unwrap_or(0);
@@ -94,6 +114,27 @@ impl<'t> TaskListing<'t> {
             text.push('\n');
         }
         text
+    }
+
+    /// The tasks, as programs read them.
+    pub fn entries(&self, tree: &TaskfileTree, all: bool) -> Vec<ListedTask> {
+        let entry = |one: &NamedTask| {
+            let of_file = |file: &&Taskfile| file.tasks.iter().any(|task| ptr::eq(task, one.task));
+            let file = tree.files.iter().find(of_file).unwrap_or(&tree.files[0]);
+            let before = file.file.text.get(..one.task.name.bytes.start).unwrap_or_default();
+            let label = one.task.label.as_ref().map(|label| self.text_in(one, Some(label)));
+            ListedTask {
+                label: label.unwrap_or_else(|| one.name.clone()),
+                name: one.name.trim_end_matches(':').to_owned(),
+                desc: self.text_in(one, one.task.desc.as_ref()),
+                summary: self.text_in(one, one.task.summary.as_ref()),
+                aliases: one.aliases.clone(),
+                taskfile: tree.root.join(&file.file.path),
+                line: before.matches('\n').count() + 1,
+                column: before.chars().rev().take_while(|sign| *sign != '\n').count() + 1,
+            }
+        };
+        self.shown(all).map(entry).collect()
     }
 
     /// What the task called `name` is, needs and runs.
@@ -122,7 +163,7 @@ impl<'t> TaskListing<'t> {
         section(&mut text, "dependencies", &deps);
         section(&mut text, "aliases", &one.aliases);
         let command = |deed: &CommandKind| match deed {
-            CommandKind::Run(line) | CommandKind::DeferRun(line) => self.text(Some(line)),
+            CommandKind::Run(line) | CommandKind::DeferRun(line) => self.text_in(one, Some(line)),
             deed => format!("Task: {}", called(deed).unwrap_or_default()),
         };
         let commands: Vec<String> = commands.iter().map(|one| command(&one.deed)).collect();
@@ -130,10 +171,13 @@ impl<'t> TaskListing<'t> {
         Some(text)
     }
 
-    /// A template of `task`, as far as it is known before anything runs.
-    fn text_of(&self, task: &TaskfileTask, scalar: Option<&Scalar>) -> String {
+    /// A template of `one`, as far as it is known before anything runs.
+    fn text_in(&self, one: &NamedTask, scalar: Option<&Scalar>) -> String {
         let own = |name: &str| {
-            let variable = task.vars.iter().find(|one| one.name.value == name)?;
+            if name == "TASK" {
+                return Some(literal(&one.name));
+            }
+            let variable = one.task.vars.iter().find(|one| one.name.value == name)?;
             match &variable.value {
                 VariableValue::Text(text) if !text.text.contains("{{") => Some(literal(&text.text)),
                 _ => None,

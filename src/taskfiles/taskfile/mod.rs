@@ -12,7 +12,7 @@ mod template;
 mod translate;
 mod tree;
 
-pub use listing::TaskListing;
+pub use listing::{ListedTask, TaskListing};
 pub use model::{
     CommandKind, Loop, Taskfile, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileVariable,
     VariableValue,
@@ -22,4 +22,4 @@ pub use translate::{
     BEHIND, FOLD, NamedTask, Remark, TranslatedParts, Translation, TranslationRequest, Yaml,
     has_task, named_tasks, parts, translate,
 };
-pub use tree::{Given, TaskfileTree, find, read};
+pub use tree::{Given, NAMES, TaskfileTree, find, read};

@@ -56,6 +56,7 @@ pub struct TaskfileTree {
 pub fn find(path: &Path, upwards: bool) -> Result<PathBuf, Fault> {
     let absolute = std::path::absolute(path)
         .map_err(|error| Fault::io(format!("cannot find {}", path.display()), &error))?;
+    let absolute = normal(&absolute);
     let upwards = upwards && absolute.is_dir();
     let folders = absolute.ancestors().take(if upwards { usize::MAX } else { 1 });
     let found = match absolute.is_file() {

@@ -108,6 +108,8 @@ pub struct Task {
     pub quiet: bool,
     /// `once:`.
     pub once: bool,
+    /// `once_as:`.
+    pub once_as: Option<String>,
     /// `fail_fast:`.
     pub fail_fast: bool,
     /// `allow_failure:`.

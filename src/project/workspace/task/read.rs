@@ -155,6 +155,7 @@ impl<'e> TaskReader<'_, 'e, '_> {
             private: flag("private"),
             quiet: text("quiet").map_or(self.home.quiet, |flag| flag == "true"),
             once: flag("once"),
+            once_as: text("once_as"),
             fail_fast: flag("fail_fast"),
             allow_failure: flag("allow_failure"),
             interactive: flag("interactive"),

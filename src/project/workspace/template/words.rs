@@ -41,10 +41,23 @@ pub fn words_of_work(template: &str) -> Vec<&str> {
     let is_work = |range: &Range<usize>| {
         let inner = template[range.clone()].trim_matches(['-', '+']).trim();
         template.as_bytes().get(range.start.wrapping_sub(1)) == Some(&b'%')
-            || !inner.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
+            || !is_written_out(inner)
     };
     let words = |range| paths(template, range).into_iter().map(|path| &template[path]);
     expressions(template).into_iter().filter(is_work).flat_map(words).collect()
+}
+
+/// Whether `expression` is a word, or words and quoted text one after the other, as they are or as Go
+/// writes text.
+fn is_written_out(expression: &str) -> bool {
+    let bare = expression.strip_suffix("| as_go").unwrap_or(expression).trim();
+    let within = bare.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(bare);
+    let is_word = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
+    let is_quoted = |part: &str| {
+        let inner = part.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        inner.is_some_and(|inner| !inner.contains(['\'', '\\']))
+    };
+    within.split(" ~ ").all(|part| is_word(part) || is_quoted(part))
 }
 
 /// Where the insides of expressions and statements stand.

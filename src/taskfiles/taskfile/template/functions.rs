@@ -196,6 +196,16 @@ fn usual_name(name: &str) -> String {
     }
 }
 
+/// The variables that a text looks at as a shell does.
+fn shell_names(text: &str) -> impl Iterator<Item = &str> {
+    let names = text.split('$').skip(1).map(|rest| {
+        let rest = rest.trim_start_matches('{');
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())]
+    });
+    names.filter(|name| !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// A call of a function for a run, as Go means it.
 pub(super) fn exact_call(
     name: &str,
@@ -205,7 +215,12 @@ pub(super) fn exact_call(
     let usual = usual_name(name);
     match (usual.as_str(), arguments) {
         ("expandenv", [text]) => {
-            return Ok(format!("go('expandenv', {text}, env)"));
+            let Some(Expr::Text(written)) = written.first() else {
+                return Ok(format!("go('expandenv', {text}, env)"));
+            };
+            let pair = |name: &str| format!("{}: env.{name} | default('')", literal(name));
+            let pairs: Vec<String> = shell_names(written).map(pair).collect();
+            return Ok(format!("go('expandenv', {text}, {{{}}})", pairs.join(", ")));
         }
         ("index", [value, keys @ ..]) if !keys.is_empty() => {
             return Ok(format!("go('index', {value}, {})", keys.join(", ")));

@@ -174,6 +174,19 @@ impl<'a> Writer<'a> {
                     let layout = functions::literal(&strftime(layout));
                     format!("({} | date({layout}))", self.operand(&time)?)
                 }
+                Expr::Dot(path) | Expr::Paren(_, path) | Expr::Variable(_, path)
+                    if self.is_exact && !path.is_empty() =>
+                {
+                    let mut value = first.clone();
+                    let (Expr::Dot(path) | Expr::Paren(_, path) | Expr::Variable(_, path)) =
+                        &mut value
+                    else {
+                        return Err(unsupported("this is empty".into(), pipe));
+                    };
+                    let name = functions::literal(&path.pop().unwrap_or_default());
+                    let value = self.operand(&value)?;
+                    format!("({value} | go_method({name}, {}))", arguments.join(", "))
+                }
                 _ => return Err(unsupported("a value is called like a function".into(), pipe)),
             });
         }

@@ -19,6 +19,15 @@ use crate::{
     workspace::render_fixed,
 };
 
+/// What `shopt NAME` prints in Task's shell: no blanks that make columns.
+const SHOPT: &str = "shopt() { case ${1-} in -*) builtin shopt \"$@\" ;; \
+    *) while read -r name is; do printf '%s\\t%s\\n' \"$name\" \"$is\"; done \
+    < <(builtin shopt \"$@\" || builtin shopt -o \"$@\") ;; esac; }\n";
+
+/// The same of `set -o`, where something reads it.
+const SET: &str =
+    "set -o | while read -r name is; do printf '%s\\t%s\\n' \"$name\" \"$is\"; done |";
+
 impl<'t> Translator<'t> {
     /// `run`.
     pub(super) fn run(&mut self, draft: &mut TranslatedTask<'t>) -> Yaml {
@@ -55,7 +64,7 @@ impl<'t> Translator<'t> {
                 self.unrolled(draft, command, call, is_need)
             }
             _ => {
-                let each = command.each.as_ref().map(|each| Self::each(draft, each));
+                let each = command.each.as_ref().map(|each| self.each(draft, each));
                 self.within(draft, command, is_need, each).into_iter().collect()
             }
         };
@@ -281,7 +290,16 @@ impl<'t> Translator<'t> {
         let options = |word: &str, names: &[Scalar]| -> String {
             names.iter().map(|name| format!("{word} {}\n", name.text)).collect()
         };
-        format!("{}{}{text}", options("set -o", &command.set), options("shopt -s", &command.shopt))
+        let told = match draft.scope.globals.is_run() && text.contains("shopt") {
+            true => SHOPT,
+            false => "",
+        };
+        let text = match draft.scope.globals.is_run() {
+            true => text.replace("set -o |", SET),
+            false => text,
+        };
+        let (set, shopt) = (options("set -o", &command.set), options("shopt -s", &command.shopt));
+        format!("{told}{set}{shopt}{text}")
     }
 
     fn call(
@@ -349,10 +367,15 @@ impl<'t> Translator<'t> {
     }
 
     /// `for`, whose words are known from here on.
-    fn each(draft: &mut TranslatedTask<'t>, each: &Loop) -> Yaml {
+    fn each(&self, draft: &mut TranslatedTask<'t>, each: &Loop) -> Yaml {
+        let task = self.tasks[draft.at].task;
+        let (has_sources, has_outputs) = (!task.sources.is_empty(), !task.generates.is_empty());
+        let is_run = self.globals.is_run();
         let mut item = "item".to_owned();
         let (scope, wrong) = (&draft.scope, &mut draft.wrong);
         let said = match each {
+            Loop::Sources if is_run && !has_sources => Yaml::single("expr", Yaml::text("[]")),
+            Loop::Generates if is_run && !has_outputs => Yaml::single("expr", Yaml::text("[]")),
             Loop::Sources => Yaml::text("inputs"),
             Loop::Generates => Yaml::text("outputs"),
             Loop::List(nodes) if nodes.is_empty() => Yaml::single("expr", Yaml::text("[]")),
@@ -363,7 +386,12 @@ impl<'t> Translator<'t> {
                     let values = match part {
                         MatrixRow::List(nodes) => list(scope, nodes, wrong),
                         MatrixRow::Ref(expression) => {
-                            Yaml::single("expr", Yaml::text(scope.expression(expression, wrong)))
+                            let said = scope.expression(expression, wrong);
+                            let said = match is_run {
+                                true => format!("({said}) | go_list('{}')", quotable(expression)),
+                                false => said,
+                            };
+                            Yaml::single("expr", Yaml::text(said))
                         }
                     };
                     matrix.put(&name.value, values);
@@ -390,6 +418,11 @@ impl<'t> Translator<'t> {
         draft.scope.own.insert("KEY".to_owned(), "key".to_owned());
         said
     }
+}
+
+/// What a person wrote, without what would end a quoted text.
+fn quotable(scalar: &Scalar) -> String {
+    scalar.text.replace(['\'', '\\'], "")
 }
 
 /// The parameter that stands for `name` where calls give it as JSON.

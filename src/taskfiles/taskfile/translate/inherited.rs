@@ -75,8 +75,21 @@ impl<'t> Translator<'t> {
             known.task.env.iter().any(|own| own.name.value == one.variable.name.value)
         };
         let mut own = self.layered_env(&self.instances[known.instance]);
-        own.retain(|one| (!is_same(one) || self.is_bound(draft, one.variable)) && !is_named(one));
+        own.retain(|one| {
+            let is_own = !is_same(one) || self.is_taken_away(one.name());
+            (is_own || self.is_bound(draft, one.variable)) && !is_named(one)
+        });
         own
+    }
+
+    /// Whether a task that is said takes `name` out of its environment: then the file cannot say it for
+    /// all tasks.
+    pub(super) fn is_taken_away(&self, name: &str) -> bool {
+        let takes = |at: &usize| {
+            let mut env = self.tasks[*at].task.env.iter();
+            env.any(|one| one.name.value == name && one.is_null())
+        };
+        self.globals.is_run() && self.reached.iter().any(takes)
     }
 
     fn layered_env(&self, instance: &Instance<'t>) -> Vec<LayeredVariable<'t>> {

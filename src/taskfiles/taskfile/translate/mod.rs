@@ -8,6 +8,7 @@
 mod asked;
 mod blame;
 mod command;
+mod folder;
 mod inherited;
 mod instance;
 mod named;
@@ -213,7 +214,8 @@ impl Translator<'_> {
         let mut wrong = Vec::new();
         let mut extra = Vec::new();
         let env = instance::layered(self.tree, root, &[], |file| &file.env);
-        let env = env.iter().map(|one| (one.variable, one.dir.as_deref()));
+        let env = env.iter().filter(|one| !self.is_taken_away(one.name()));
+        let env = env.map(|one| (one.variable, one.dir.as_deref()));
         let env = Self::environment(env, &scope, &mut extra, &mut wrong);
         let dotenv = root.dotenv.iter().map(|file| format!("{}?", scope.text(file, &mut wrong)));
         let dotenv = Yaml::List(dotenv.map(Yaml::Text).collect());
@@ -262,12 +264,28 @@ impl Translator<'_> {
         }
     }
 
+    /// Tells of names that were asked for and that several tasks are also called.
+    fn ambiguous(&mut self) {
+        for name in self.wish.tasks.unwrap_or_default() {
+            let named = self.tasks.iter().filter(|known| known.aliases.contains(name));
+            let named: Vec<&TaskInstance> = named.collect();
+            if let [first, _, ..] = named[..]
+                && !self.tasks.iter().any(|known| known.name == *name)
+            {
+                let all: Vec<String> = named.iter().map(|one| format!("`{}`", one.name)).collect();
+                let what = format!("`{name}` is an alias of {}", all.join(" and "));
+                self.report(first.instance, first.task.name.bytes.clone(), what, true);
+            }
+        }
+    }
+
     /// Finds the tasks that are to be said, and what they are given.
     fn reach(&mut self) {
         let mut open: Vec<usize> = match self.wish.tasks {
             None => (0..self.tasks.len()).collect(),
             Some(names) => names.iter().flat_map(|name| self.meant(name)).collect(),
         };
+        self.ambiguous();
         self.reached = open.iter().copied().collect();
         self.sure = self.reached.clone();
         let (mut plain, mut as_json) = (BTreeSet::new(), BTreeSet::new());
@@ -329,6 +347,11 @@ impl Translator<'_> {
             (0..self.tasks.len()).filter(|at| is_name(&self.tasks[*at])).collect();
         if !exact.is_empty() {
             return exact;
+        }
+        if self.wish.tasks.is_some() && !name.contains("{{") {
+            // Of several that fit, Task takes the one that is written first.
+            let first = self.tasks.iter().position(|known| matches(&known.name, name));
+            return first.into_iter().collect();
         }
         let pattern = pattern(name);
         let fits = |at: &usize| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{model::TaskfileTask, tree::TaskfileTree},
-    TranslationRequest,
+    TranslationRequest, Translator,
     instance::{Instance, TaskInstance, instances},
     matches,
     scope::{Globals, of_node},
@@ -73,9 +73,23 @@ pub fn named_tasks(tree: &TaskfileTree) -> Vec<NamedTask<'_>> {
     all
 }
 
+impl Translator<'_> {
+    /// What else the task is called. What several are called is nobody's name in a run.
+    pub(super) fn aliases(&self, at: usize) -> impl Iterator<Item = &String> {
+        let is_shared = move |name: &String| {
+            let is_other = |other: usize| {
+                let one = &self.tasks[other];
+                other != at && (one.name == *name || one.aliases.contains(name))
+            };
+            self.wish.tasks.is_some() && (0..self.tasks.len()).any(is_other)
+        };
+        self.tasks[at].aliases.iter().filter(move |name| !is_shared(name))
+    }
+}
+
 /// Whether a task of `tree` is called `name`, or has a pattern that fits it.
 pub fn has_task(tree: &TaskfileTree, name: &str) -> bool {
-    named_tasks(tree).iter().any(|one| {
+    instances(tree).iter().flat_map(|one| one.tasks(0)).any(|one| {
         let mut names = std::iter::once(&one.name).chain(&one.aliases);
         names.any(|own| own == name || own.contains('*') && matches(own, name))
     })

@@ -147,19 +147,13 @@ impl<'t> Globals<'t> {
     }
 
     /// Whether a variable of the environment is called `name`.
-    fn has_in_environment(&self, name: &str) -> bool {
+    pub(super) fn has_in_environment(&self, name: &str) -> bool {
         self.wish.given.env.contains_key(name)
     }
 
     /// Whether the command line gives `name`.
     fn is_given(&self, name: &str) -> bool {
         self.wish.given.words.contains_key(name)
-    }
-
-    /// Whether the environment of a file gives `name` a value.
-    pub(super) fn has_text_of_env(&self, name: &str) -> bool {
-        let mut of_env = self.declared.iter().take(self.of_env);
-        of_env.any(|one| one.name() == name && !one.variable.is_null())
     }
 
     /// Whether `name` has a value from the outside.

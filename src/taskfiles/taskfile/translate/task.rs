@@ -13,9 +13,6 @@ use super::{
 };
 use crate::manifest::Scalar;
 
-/// What Task takes for the beginning of an absolute path.
-const ABSOLUTE: [&str; 4] = [".ROOT_DIR", ".TASKFILE_DIR", ".USER_WORKING_DIR", ".FORGE_SRC"];
-
 /// The time of the newest file that goes in, as Go writes times.
 const TIMESTAMP: &str = "(inputs.newest | date('%Y-%m-%d %H:%M:%S%.f +0000 UTC'))";
 
@@ -59,7 +56,7 @@ impl<'t> Translator<'t> {
         let mut said = Yaml::map();
         put_text(&mut said, "desc", task.desc.as_ref());
         put_text(&mut said, "help", task.summary.as_ref());
-        let aliases = known.aliases.iter().map(|name| Yaml::text(name.clone()));
+        let aliases = self.aliases(at).map(|name| Yaml::text(name.clone()));
         said.put_filled("alias", Yaml::List(aliases.collect()));
         if task.internal || instance.includes.iter().any(|include| include.internal) {
             said.put("private", Yaml::flag(true));
@@ -99,8 +96,12 @@ impl<'t> Translator<'t> {
         let files = files.map(|one| format!("{}?", draft.scope.text(one, &mut draft.wrong)));
         said.put_filled("dotenv", Yaml::List(files.map(Yaml::Text).collect()));
         self.conditions(&mut draft, &mut said);
+        // What only needs others has nothing to run itself.
+        let has_needs = matches!(&needs, Yaml::List(needs) if !needs.is_empty());
         said.put_filled("needs", needs);
-        said.put("run", run);
+        if !(has_needs && task.commands.is_empty() && self.wish.tasks.is_some()) {
+            said.put("run", run);
+        }
         let wrong = std::mem::take(&mut draft.wrong);
         self.tell_flaws(file, wrong);
         let said = match self.wish.tasks {
@@ -108,7 +109,7 @@ impl<'t> Translator<'t> {
             Some(_) => said,
         };
         match said {
-            Yaml::Map(mut keys) if keys.len() == 1 => keys.remove(0).2,
+            Yaml::Map(mut keys) if keys.len() == 1 && keys[0].1 == "run" => keys.remove(0).2,
             said => said,
         }
     }
@@ -168,55 +169,18 @@ impl<'t> Translator<'t> {
             ("fail_fast", task.failfast),
             ("once", self.often(known) != Often::Always),
         ];
+        if self.wish.tasks.is_some() && !known.name.contains('*') {
+            let file = file.file.path.display();
+            let own = format!("{file}:{}", task.name.value).replace('*', "+");
+            match self.often(known) {
+                Often::Always => {}
+                Often::Once => said.put("once_as", Yaml::text(plain(&own))),
+                Often::WhenChanged => said.put("once_as", Yaml::text(plain(&format!("{own} *")))),
+            }
+        }
         for (key, _) in flags.iter().filter(|(_, flag)| *flag) {
             said.put(key, Yaml::flag(true));
         }
-    }
-
-    /// Where it runs, as a template of forge.
-    fn dir(&self, draft: &mut TranslatedTask) -> Option<String> {
-        let known = &self.tasks[draft.at];
-        let base = self.instances[known.instance].dir.as_ref().map(|dir| {
-            let text = dir.to_string_lossy().into_owned();
-            let scalar = Scalar { text, style: crate::manifest::Quoting::Plain, bytes: 0..0 };
-            draft.scope.text(&scalar, &mut draft.wrong)
-        });
-        let own = known.task.dir.as_ref();
-        let is_absolute =
-            own.is_some_and(|dir| ABSOLUTE.iter().any(|name| dir.text.contains(name)));
-        let own = own.map(|dir| self.expanded(&draft.scope.text(dir, &mut draft.wrong)));
-        match (base, own) {
-            (Some(base), Some(own)) if !own.starts_with('/') && !is_absolute => {
-                Some(format!("{base}/{own}"))
-            }
-            (base, own) => own.or(base),
-        }
-        .filter(|dir| !dir.is_empty())
-    }
-
-    /// A folder as a shell has it: `~` and `$NAME` are what the environment says.
-    fn expanded(&self, dir: &str) -> String {
-        let env = &self.wish.given.env;
-        if self.wish.tasks.is_none() {
-            return dir.to_owned();
-        }
-        let home = || plain(env.get("HOME").map_or("", String::as_str));
-        let dir = match dir.strip_prefix('~') {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => home() + rest,
-            _ => dir.to_owned(),
-        };
-        let mut parts = dir.split('$');
-        let mut said = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let (name, rest) = match part.strip_prefix('{').and_then(|part| part.split_once('}')) {
-                Some(pair) => pair,
-                None => part.split_at(part.find(|c| !is_part(c)).unwrap_or(part.len())),
-            };
-            said.push_str(&plain(env.get(name).map_or("", String::as_str)));
-            said.push_str(rest);
-        }
-        said
     }
 
     /// The variables that Task sets itself.
@@ -339,6 +303,16 @@ impl<'t> Translator<'t> {
                 None => parameter.put("required", Yaml::flag(true)),
             }
             let choices = self.choices(requirement);
+            if let Some(reference) = requirement.choices_ref.as_ref()
+                && self.globals.is_run()
+                && choices.is_empty()
+            {
+                let what = format!("enum reference `{}` must resolve to a list", reference.text);
+                draft.wrong.push((
+                    TemplateError { what, bytes: 0..reference.text.len(), is_error: true },
+                    reference.clone(),
+                ));
+            }
             parameter.put_filled("enum", Yaml::List(choices.iter().map(Yaml::text).collect()));
             with.put(&word(name), parameter);
             Self::give(draft, name, &word(name));
@@ -460,8 +434,15 @@ impl<'t> Translator<'t> {
             // What is no text, number or flag is no variable of the environment in Task.
             if scope.globals.is_run()
                 && (matches!(variable.value, VariableValue::List(_) | VariableValue::Map(_))
-                    || variable.is_null() && !scope.globals.has_text_of_env(name))
+                    || variable.is_null())
             {
+                continue;
+            }
+            if scope.globals.is_run() && scope.globals.has_in_environment(name) {
+                // As in Task, what the environment says goes over what the file does.
+                if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+                    said.put(name, Yaml::text(format!("{{{{ env.{name} }}}}")));
+                }
                 continue;
             }
             let value = match (&variable.value, scope.value(variable, dir, wrong)) {

@@ -1,7 +1,7 @@
 //! Values as Go's templates see them. A Taskfile that runs as it is means what Go makes of it: lists
 //! are written `[a b]`, what is not there is empty, mappings are gone through by their sorted keys.
 
-use jiff::{Timestamp, Zoned, tz::TimeZone};
+use jiff::{SignedDuration, Span, Timestamp, Zoned, tz::TimeZone};
 use minijinja::{
     Error, Value,
     value::{Rest, ValueKind},
@@ -17,6 +17,16 @@ use super::{
 pub fn add(engine: &mut TemplateEngine) {
     engine.add_growing_filter("as_go", |value: &Value| shown(value), weight_of_first);
     engine.add_filter("go_field", |value: &Value, names: Rest<String>| field(value, &names));
+    engine.add_filter("go_method", |value: &Value, name: &str, given: Rest<Value>| {
+        let Some(time) = value.as_str().and_then(time) else {
+            return Err(wrong(format!("`{value}` is not a time, and has no `{name}`")));
+        };
+        method_with(&time, name, &given)
+    });
+    engine.add_filter("go_list", |value: &Value, written: &str| match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => Ok(value.clone()),
+        _ => Err(wrong(format!("matrix reference `{written}` must resolve to a list"))),
+    });
     engine.add_growing_filter("go_pairs", pairs, weight_of_first);
     engine.add_growing_filter(
         "go_numbered",
@@ -148,6 +158,42 @@ fn method(text: &str, name: &str) -> Result<Value, Error> {
     })
 }
 
+/// What a method of a time gives that is told more.
+fn method_with(time: &Zoned, name: &str, given: &[Value]) -> Result<Value, Error> {
+    let count = |at: usize| given.get(at).and_then(Value::as_i64).unwrap_or_default();
+    let other = || given.first().and_then(Value::as_str).and_then(self::time);
+    let out_of_range = |error: jiff::Error| wrong(format!("this time is out of range: {error}"));
+    let elapsed = |other: &Zoned| time.duration_since(other).as_nanos();
+    Ok(match (name, other()) {
+        ("AddDate", _) => {
+            // The 30th of February is the 2nd of March.
+            let months = i64::from(time.year()) * 12 + i64::from(time.month()) - 1;
+            let months = months.saturating_add(count(0).saturating_mul(12));
+            let months = months.saturating_add(count(1));
+            let year = i16::try_from(months.div_euclid(12)).unwrap_or(i16::MAX);
+            let month = i8::try_from(months.rem_euclid(12) + 1).unwrap_or(1);
+            let days = (i64::from(time.day()) - 1).saturating_add(count(2));
+            let first = time.with().day(1).year(year).month(month).build();
+            let span = Span::new().try_days(days).map_err(out_of_range)?;
+            let later = first.and_then(|first| first.checked_add(span)).map_err(out_of_range)?;
+            Value::from(as_go(&later))
+        }
+        ("Add", _) => {
+            let later = time.checked_add(SignedDuration::from_nanos(count(0)));
+            Value::from(as_go(&later.map_err(out_of_range)?))
+        }
+        ("Before", Some(other)) => Value::from(elapsed(&other) < 0),
+        ("After", Some(other)) => Value::from(elapsed(&other) > 0),
+        ("Equal", Some(other)) => Value::from(elapsed(&other) == 0),
+        _ => return Err(wrong(format!("a time has no `{name}` here"))),
+    })
+}
+
+/// A time as Go writes it.
+fn as_go(time: &Zoned) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
+}
+
 /// The time that a text is, as others or as Go write it.
 pub(super) fn time(text: &str) -> Option<Zoned> {
     codes::parsed(text).or_else(|| of_go(text))
@@ -186,6 +232,16 @@ mod tests {
             ("{{ '1970-01-01 00:01:00.5 +0000 UTC' | go_field('Minute') }}", "1"),
             ("{{ (['a', 'b'] | go_numbered)._1 }}", "b"),
         ]);
-        fail(&[("{{ 'x' | go_field('Unix') }}", "not a time")]);
+        give(&[
+            (
+                "{{ '2024-02-29 01:00:00 +0000 UTC' | go_method('AddDate', 1, 0, 1) }}",
+                "2025-03-02 01:00:00 +0000 UTC",
+            ),
+            ("{{ ([1] | go_list('.X')) | as_go }}", "[1]"),
+        ]);
+        fail(&[
+            ("{{ 'x' | go_field('Unix') }}", "not a time"),
+            ("{{ 'x' | go_list('.X') }}", "must resolve to a list"),
+        ]);
     }
 }
