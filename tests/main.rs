@@ -62,6 +62,7 @@ mod reference;
 mod registry;
 mod release;
 mod releases;
+mod remote_cache;
 mod sandbox;
 mod schema;
 mod services;

@@ -8,5 +8,6 @@ pub mod manifest;
 pub mod model;
 pub mod process;
 pub mod provenance;
+pub mod reapi;
 pub mod store;
 pub mod walk;

@@ -336,6 +336,7 @@ pub(super) fn would_be(finding: &Finding) -> &'static str {
         Verdict::Cached { .. } => ActionKind::Link.would_be(),
         Verdict::Released { store, .. } => ActionKind::Download(*store).would_be(),
         Verdict::Upstream => ActionKind::FetchUpstream.would_be(),
+        Verdict::Remote(_) => ActionKind::TakeRemote.would_be(),
         Verdict::Build => ActionKind::Build.would_be(),
     }
 }

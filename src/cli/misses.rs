@@ -104,6 +104,7 @@ impl<'a> MissSearch<'a> {
             cache: &self.cache,
             large_files: Arc::new(self.cache.large_files()),
             stores,
+            remote: None,
             options,
         };
         let mut findings = prober.probe(ids).await.findings;

@@ -61,6 +61,7 @@ mod publish;
 pub mod reference;
 mod release;
 mod releases;
+mod remote;
 mod remove;
 mod run;
 mod self_update;

@@ -17,8 +17,9 @@ use crate::{
     },
     model::{Event, EventSink, Fault, Kind, Layout, Name, RunReport},
     plan::{ActionLimits, Plan, compile},
-    probe::{Probed, Prober},
+    probe::{Probed, Prober, RemoteLookup},
     process::{Cancel, Runner},
+    remote::RemoteMention,
     report::render_trace,
     store::{Fetcher, Waits},
     ui,
@@ -29,6 +30,7 @@ use super::{
     CliError,
     durations::recorded_seconds,
     publish::Publish,
+    remote::{remote_cache, tell_remote},
     session::{Session, Stores},
 };
 
@@ -81,12 +83,14 @@ pub(super) async fn run_until(
     let commits = commits(session, &workspaces, &runner, names).await?;
     has_lock(session, &workspaces, &stores)?;
     let options = session.probe_options(&stores, publish)?;
+    let remote = remote_cache(session, &workspaces, runner.clone(), options);
     let prober = Prober {
         workspaces: &workspaces,
         commits: &commits,
         cache: &cache,
         large_files: Arc::new(cache.large_files()),
         stores: &stores.all,
+        remote: remote.as_deref().map(|remote| remote as &dyn RemoteLookup),
         options,
     };
     let mut probed = prober.probe(&workspaces.artifacts(names).collect()).await;
@@ -128,10 +132,15 @@ pub(super) async fn run_until(
         versions: ToolVersions::default(),
         sandbox_base: OnceLock::new(),
         temporary: TemporaryFolders::default(),
+        remote: remote.clone(),
         not_its_version: tokio::sync::Mutex::default(),
         options,
     };
-    let report = execute(plan, Arc::new(context)).await;
+    let (cancel, told) = (context.cancel.clone(), context.events.clone());
+    let mut report = execute(plan, Arc::new(context)).await;
+    if let Some(remote) = remote {
+        tell_remote(&remote, &cancel, &*told, &mut report).await;
+    }
     let report = ui::masked_report(session.host.secrets(), report);
     screen.finish();
     write_trace(session, &recorder)?;
@@ -148,12 +157,15 @@ pub(super) fn probe_only(
     has_lock(session, workspaces, &stores)?;
     let (cache, _) = Cache::for_workspace(workspaces.layout());
     let (commits, options) = (BTreeMap::new(), session.probe_options(&stores, *publish)?);
+    let settings = workspaces.any().remote.as_ref().filter(|_| !session.flags.offline);
+    let mention = settings.map(|settings| RemoteMention(settings.identity()));
     let prober = Prober {
         workspaces,
         commits: &commits,
         cache: &cache,
         large_files: Arc::new(cache.large_files()),
         stores: &stores.all,
+        remote: mention.as_ref().map(|remote| remote as &dyn RemoteLookup),
         options,
     };
     let wanted = workspaces.artifacts(*names).collect();

@@ -1,7 +1,7 @@
 //! What forge does: looking, planning, executing, tasks, services, versions, releases, CI.
 
 pub use forge_base::{
-    archive, console, disk, imports, manifest, model, process, provenance, store, walk,
+    archive, console, disk, imports, manifest, model, process, provenance, reapi, store, walk,
 };
 pub use forge_project::{cache, git, login, report, workspace};
 
@@ -14,6 +14,7 @@ pub mod image;
 pub mod plan;
 pub mod probe;
 pub mod release;
+pub mod remote;
 pub mod service;
 pub mod task;
 pub mod ui;

@@ -1,7 +1,7 @@
 //! What a project is: its workspace, its repository, its cache, its logins.
 
 pub use forge_base::{
-    archive, console, disk, imports, manifest, model, process, provenance, store, walk,
+    archive, console, disk, imports, manifest, model, process, provenance, reapi, store, walk,
 };
 
 pub mod cache;

@@ -11,6 +11,7 @@ pub mod gitea;
 pub mod github;
 pub mod gitlab;
 mod processes;
+pub mod reapi;
 pub mod registry;
 mod server;
 

@@ -58,6 +58,8 @@ pub struct ManifestDoc {
     pub forge: Option<Scalar>,
     /// `trust`.
     pub trust: Option<Scalar>,
+    /// `remote`.
+    pub remote: Option<Node>,
     /// `sealed`.
     pub sealed: Option<Scalar>,
     /// `groups`.
@@ -249,6 +251,7 @@ pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
         sealed: text(&root, "sealed"),
         repository: text(&root, "repository"),
         trust: text(&root, "trust"),
+        remote: root.get("remote").cloned(),
         groups: lists(&root, "groups"),
         environments: nodes(&root, "environments"),
         ledger: text(&root, "ledger"),

@@ -89,6 +89,12 @@ pub static MANIFEST: Mapping = Mapping {
             Choice(&["any", "ci", "attested"]),
             "Whose assets are downloaded: anybody's who may publish (`any`), only those that the CI of the project's repository says it built (`ci`), or only those of which GitHub has signed that (`attested`).",
         ).default("`any`").example("ci"),
+        field(
+            "remote",
+            Optional,
+            Shape::Record(&REMOTE),
+            "A cache of builds that machines share: a server that speaks the Remote Execution API.",
+        ).example("{ cache: \"grpcs://cache.example.com:8980\" }"),
         field("groups", Optional, Map("names of groups", &NAMES), "Names for sets of subsystems.").example("{ ci: [nats, docs] }"),
         field(
             "environments",
@@ -139,6 +145,91 @@ pub static MANIFEST: Mapping = Mapping {
             POOLS,
             "Names of pools, each with how many of the tasks that name it run at once.",
         ).example("{ database: 1 }"),
+    ],
+};
+
+static REMOTE: Mapping = Mapping {
+    what: "a remote cache",
+    exactly_one: &[],
+    fields: &[
+        field(
+            "cache",
+            Required,
+            Text("an address such as `grpcs://HOST:PORT`"),
+            "Where the server is. `grpc://` is for this machine only.",
+        )
+        .example("grpcs://cache.example.com:8980"),
+        field(
+            "instance",
+            Optional,
+            Text("the name of an instance"),
+            "Which of the server's instances.",
+        )
+        .default("the one without a name")
+        .example("main"),
+        field(
+            "headers",
+            Optional,
+            Map("names of headers", &VARIABLE),
+            "Headers of each call, each with the environment variable that holds its value.",
+        )
+        .example("{ authorization: FORGE_REMOTE_AUTHORIZATION }"),
+        field("tls", Optional, Shape::Record(&TLS), "Certificates besides those of the system.")
+            .example("{ ca: ci/cache-ca.pem }"),
+        field("read", Optional, Flag, "Whether runs that publish nothing take builds from it.")
+            .default("true")
+            .example("false"),
+        field(
+            "write",
+            Optional,
+            Choice(&["ci", "never"]),
+            "Who keeps builds in it: runs of CI that publish (`ci`), or nobody (`never`).",
+        )
+        .default("`ci`")
+        .example("never"),
+        field(
+            "salt",
+            Optional,
+            Text("any text"),
+            "Part of every key: another one disowns all that was kept.",
+        )
+        .example("\"2\""),
+        field(
+            "timeout",
+            Optional,
+            Text("a time such as `10s`"),
+            "How long an answer may take, and a transfer make no progress.",
+        )
+        .default("`10s`")
+        .example("5s"),
+    ],
+};
+
+static TLS: Mapping = Mapping {
+    what: "certificates",
+    exactly_one: &[],
+    fields: &[
+        field(
+            "ca",
+            Optional,
+            PATH,
+            "The authorities that the server's certificate may be of, as PEM.",
+        )
+        .example("ci/cache-ca.pem"),
+        field(
+            "cert",
+            Optional,
+            VARIABLE,
+            "The environment variable that names the file of forge's own certificate, as PEM.",
+        )
+        .example("CACHE_CERTIFICATE"),
+        field(
+            "key",
+            Optional,
+            VARIABLE,
+            "The environment variable that names the file of its key, as PEM.",
+        )
+        .example("CACHE_CERTIFICATE_KEY"),
     ],
 };
 

@@ -53,7 +53,7 @@ pub use layout::Layout;
 pub use lock::{Lock, Locked, LockedAsset, LockedImage, LockedUpstream};
 pub use mac::Mac;
 pub use name::Name;
-pub use outcome::{ArtifactReport, How, OTHER_RELEASE, RunReport};
+pub use outcome::{ArtifactReport, How, OTHER_RELEASE, RemoteTotals, RunReport};
 pub use path_text::{bytes_to_text, normal_path, path_to_text, text_to_path};
 pub use platform::{Arch, Os, Platform};
 pub use precedence::{Precedence, Series};

@@ -12,6 +12,7 @@ pub enum How {
     Cached,
     Downloaded,
     Upstream,
+    Remote,
     Built,
     Failed,
     Skipped,
@@ -25,6 +26,7 @@ impl How {
         Self::Cached,
         Self::Downloaded,
         Self::Upstream,
+        Self::Remote,
         Self::Built,
         Self::Failed,
         Self::Skipped,
@@ -39,6 +41,7 @@ impl How {
             Self::Cached => "cached",
             Self::Downloaded => "downloaded",
             Self::Upstream => "upstream",
+            Self::Remote => "remote",
             Self::Built => "built",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
@@ -96,8 +99,25 @@ pub struct RunReport {
     pub images: Vec<ImageReport>,
     /// Things that did not stop the run but that its owner should know.
     pub warnings: Vec<Fault>,
+    /// What went in and out of the remote cache; nothing if none was asked.
+    pub remote: Option<RemoteTotals>,
     /// Wall-clock seconds.
     pub seconds: f64,
+}
+
+/// What went in and out of a remote cache in one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteTotals {
+    /// The cache.
+    pub cache: String,
+    /// How many artifacts came from it.
+    pub fetched: usize,
+    /// How many it did not have, or not as they should be.
+    pub missed: usize,
+    /// How many were put into it.
+    pub written: usize,
+    /// How many bytes that took.
+    pub sent: u64,
 }
 
 impl RunReport {

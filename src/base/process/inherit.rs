@@ -35,6 +35,15 @@ impl Inherit {
         Self::AllBut(withheld)
     }
 
+    /// The same without `names`, too.
+    #[must_use]
+    pub fn without<'a>(mut self, names: impl IntoIterator<Item = &'a String>) -> Self {
+        if let Self::AllBut(withheld) = &mut self {
+            withheld.extend(names.into_iter().cloned());
+        }
+        self
+    }
+
     /// What a build inherits that names `passed`.
     pub fn of_build<'a>(passed: impl IntoIterator<Item = &'a String>) -> Self {
         Self::Listed(passed.into_iter().cloned().collect())
@@ -79,6 +88,60 @@ const S3_LOGINS: &[&str] = &[
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 ];
+
+/// Of what builds inherit, what decides which bytes compilers write: where these differ, so may what is
+/// built by the same recipe. Whatever else is inherited says where things are and how they are fetched.
+pub const CHANGES_OUTPUT: &[&str] = &[
+    "SOURCE_DATE_EPOCH",
+    "GOFLAGS",
+    "GOTOOLCHAIN",
+    "GOEXPERIMENT",
+    "GODEBUG",
+    "GOAMD64",
+    "GOARM",
+    "GOARM64",
+    "CGO_*",
+    "CARGO_PROFILE_*",
+    "RUSTUP_TOOLCHAIN",
+    "RUSTC",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+    "CC",
+    "CXX",
+    "AR",
+    "AS",
+    "LD",
+    "NM",
+    "RANLIB",
+    "STRIP",
+    "OBJCOPY",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "CPLUS_INCLUDE_PATH",
+    "LIBRARY_PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_*",
+    "PKG_CONFIG*",
+    "CMAKE_*",
+    "SDKROOT",
+    "DEVELOPER_DIR",
+    "MACOSX_DEPLOYMENT_TARGET",
+];
+
+/// Whether the variable `name`, which builds inherit, decides which bytes compilers write.
+pub fn changes_output(name: &str) -> bool {
+    let is = |pattern: &&str| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == *pattern,
+    };
+    // A compiler for a target, and flags for it; not the folder of what is compiled.
+    let is_target = name.starts_with("CARGO_TARGET_") && name != "CARGO_TARGET_DIR";
+    is_target || CHANGES_OUTPUT.iter().any(is)
+}
 
 /// What every build inherits, by subject. `*` at the end stands for any text. Case counts, but for
 /// `NPM_CONFIG_*`, which npm reads in either.

@@ -12,6 +12,7 @@
 //! - `replace` puts a command into forge's place.
 //! - `terminal` hands the terminal through to a command.
 //! - `detached` starts what outlives forge, `census` knows it again.
+//! - `version` asks a program for its version.
 //! - `job_server` shares parallel jobs between commands, as GNU make does.
 
 mod caches;
@@ -45,6 +46,7 @@ mod syntax;
 mod terminal;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod version;
 
 use std::{
     collections::BTreeMap,
@@ -63,7 +65,7 @@ pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;
 pub use environment_secrets::{environment_secrets, keep_memory_private};
 pub use guardian::this_program;
-pub use inherit::{Inherit, LOGINS, looks_secret};
+pub use inherit::{Inherit, LOGINS, changes_output, looks_secret};
 pub use log::{tail, tail_from};
 pub use program::{find_outside, is_program, path_outside};
 pub use replace::become_command;
@@ -72,6 +74,7 @@ pub use sandbox::{Sandbox, SandboxBase, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
 pub use strays::VARIABLE as MARK;
 pub use syntax::{Reading, ShellQuestion, Shells, SyntaxCheck, SyntaxError, ask_shells};
+pub use version::ask_version;
 
 use rustix::process::Signal;
 

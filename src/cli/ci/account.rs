@@ -17,6 +17,7 @@ pub(super) struct Counts {
     pub(super) built: BTreeSet<Name>,
     pub(super) published: BTreeSet<Name>,
     pub(super) downloaded: BTreeSet<Name>,
+    pub(super) remote: BTreeSet<Name>,
     /// The artifacts that were published.
     pub(super) assets: BTreeSet<ArtifactId>,
     /// The images that are released, by their digests.
@@ -75,6 +76,7 @@ impl Counts {
             ("built", list(&self.built)),
             ("published", list(&self.published)),
             ("downloaded", list(&self.downloaded)),
+            ("remote", list(&self.remote)),
             ("hit", self.built.is_empty().to_string()),
             // One line, for `fromJSON`.
             ("images", self.images().to_string()),
@@ -143,7 +145,7 @@ impl StageSummary {
                 "exit_code": stage.code,
             })
         };
-        let Counts { built, published, downloaded, .. } = &self.counts;
+        let Counts { built, published, downloaded, remote, .. } = &self.counts;
         let list =
             |names: &BTreeSet<Name>| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let document = serde_json::json!({
@@ -152,6 +154,7 @@ impl StageSummary {
             "built": list(built),
             "published": list(published),
             "downloaded": list(downloaded),
+            "remote": list(remote),
             "hit": built.is_empty(),
             "images": self.counts.images(),
         });

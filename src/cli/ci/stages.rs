@@ -379,6 +379,7 @@ impl Counts {
         };
         self.built.extend(good(How::Built));
         self.downloaded.extend(good(How::Downloaded));
+        self.remote.extend(good(How::Remote));
         let published = report.artifacts.iter().filter(|one| one.published);
         for one in published {
             self.published.insert(one.id.name.clone());

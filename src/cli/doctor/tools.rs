@@ -3,9 +3,12 @@
 use std::{collections::BTreeMap, path::Path};
 
 use crate::{
-    execute::{ask_version, tells},
+    execute::tells,
     model::{Fault, Kind, Name},
-    process::{Command, CommandLine, CommandRunner, Inherit, Runner, find_outside, path_outside},
+    process::{
+        Command, CommandLine, CommandRunner, Inherit, Runner, ask_version, find_outside,
+        path_outside,
+    },
     workspace::{Subsystem, Workspace},
 };
 

@@ -1,17 +1,14 @@
 //! The last stretch that every new artifact goes: its files proven, stamped, installed, cached.
 
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use jiff::Timestamp;
 
 use crate::{
     archive::hash_file,
     cache::{ArtifactRecord, CacheKey, KnownRelease, Made, Staging, install},
-    disk::open_file,
-    model::{
-        ArtifactId, Binaries, BinaryName, Fault, HEADER_BYTES, Kind, Platform, Stamp, read_header,
-    },
-    probe::{ArtifactSpec, RecipePrint, keep_sources},
+    model::{ArtifactId, Binaries, BinaryName, Fault, Stamp},
+    probe::{ArtifactSpec, RecipePrint, check_header, keep_sources},
 };
 
 use super::Context;
@@ -113,16 +110,4 @@ pub(super) fn prove_binaries(
             Ok((name.clone(), sha256))
         })
         .collect()
-}
-
-/// Checks that the file at `path` can run on `platform`.
-pub(super) fn check_header(platform: Platform, name: &str, path: &Path) -> Result<(), Fault> {
-    let mut head = Vec::with_capacity(HEADER_BYTES);
-    open_file(path)
-        .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut head))
-        .map_err(|e| Fault::io(format!("cannot read {}", path.display()), &e))?;
-    read_header(&head).check(platform).map_err(|is| {
-        Fault::new(Kind::Verification, format!("`{name}` does not run on {platform}"))
-            .because(format!("it is {is}"))
-    })
 }

@@ -73,6 +73,9 @@ impl Context {
         record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, mut warnings) = self.adopt(want, &staging, record, print.cache_key)?;
+        if let Some(remote) = &self.remote {
+            remote.keep(want, &record, &layout.installed_artifact(&want.id));
+        }
         warnings.extend(source.warnings);
         let lock = source.commit.map(|commit| LockChange {
             commit: Some(commit),

@@ -13,6 +13,7 @@ use crate::{
     plan::{Action, ActionLimits},
     process::{Cancel, CommandRunner, SandboxBase},
     provenance::{Classes, Surroundings},
+    remote::RemoteCache,
     store::{Fetcher, Store},
     workspace::Workspaces,
 };
@@ -49,6 +50,8 @@ pub struct Context {
     pub sandbox_base: OnceLock<Option<Arc<SandboxBase>>>,
     /// Folders for the temporary files of builds that no build works in.
     pub temporary: TemporaryFolders,
+    /// The cache that machines share, if there is one.
+    pub remote: Option<Arc<RemoteCache>>,
     /// How far jobs may go.
     pub options: ExecuteOptions,
 }

@@ -23,12 +23,12 @@ use crate::{
         Stamp,
     },
     plan::Action,
-    probe::{Acceptance, ArtifactSpec, Finding, accept},
+    probe::{Acceptance, ArtifactSpec, Finding, accept, check_header},
     provenance::Trust,
     store::{AssetStream, Beginnings, BrokenTransfer, Store, published_digest},
 };
 
-use super::{Context, Done, LockChange, adopt::check_header};
+use super::{Context, Done, LockChange};
 
 /// Chunks on their way from the network to the unpacking thread. Together with the size
 /// of a chunk this bounds the memory of a transfer.

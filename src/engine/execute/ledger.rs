@@ -127,6 +127,7 @@ impl RunLedger {
             artifacts: self.reports.into_values().collect(),
             images: Vec::new(),
             warnings: self.warnings,
+            remote: None,
             seconds: 0.0,
         }
     }

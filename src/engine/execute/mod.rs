@@ -17,6 +17,7 @@ mod lock_file;
 mod own_version;
 mod publish;
 mod refs;
+mod remote;
 mod sandbox;
 mod source;
 mod tools;
@@ -32,7 +33,7 @@ pub use lock_file::{LockChange, write_lock};
 pub use own_version::OwnVersion;
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
-pub use tools::{ask_version, tells};
+pub use tools::tells;
 
 use crate::{
     cache::{
@@ -172,6 +173,7 @@ impl Context {
                     let what = format!("cannot take {} from its vendor", finding.want.id);
                     fetched.map_err(|fault| fault.within(what))
                 }
+                (Verdict::Remote(hit), _) => self.take_remote(finding, hit),
                 (Verdict::Build, _) => self.build(action, finding).await,
             }
         };
@@ -219,6 +221,7 @@ impl Context {
         let rules = UseRules {
             workspaces: &self.workspaces,
             takes: self.options.classes.takes,
+            exact: self.options.asked,
             locked: self.options.locked,
             private_store: self.options.private_store,
         };

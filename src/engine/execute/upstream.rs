@@ -6,16 +6,12 @@ use crate::{
     archive::{EntryPolicy, Unpacked, Unpacker},
     model::{Binaries, Digest, Fault, Fingerprint, How, Kind, LockedUpstream},
     plan::Action,
-    probe::{ArtifactSpec, Finding, upstream_key},
+    probe::{ArtifactSpec, Finding, check_header, upstream_key},
     store::{asset_path, find_digest},
     workspace::{Upstream, UpstreamDigest},
 };
 
-use super::{
-    Context, Done, LockChange,
-    adopt::{check_header, new_stamp},
-    download::nothing_at,
-};
+use super::{Context, Done, LockChange, adopt::new_stamp, download::nothing_at};
 
 /// A checksums file beyond this is none.
 const MAX_CHECKSUMS: u64 = 1 << 20;

@@ -115,6 +115,7 @@ fn add(
         Verdict::Cached { .. } => Some(ActionKind::Link),
         Verdict::Released { store, .. } => Some(ActionKind::Download(*store)),
         Verdict::Upstream => Some(ActionKind::FetchUpstream),
+        Verdict::Remote(_) => Some(ActionKind::TakeRemote),
         Verdict::Build => Some(ActionKind::Build),
     };
     let mut push = |step: ActionKind, after: Vec<ActionId>| {
@@ -143,7 +144,9 @@ fn weigh(plan: &mut Plan, seconds: &BTreeMap<ArtifactId, f64>) {
             seconds.get(id).copied().unwrap_or(UNKNOWN_BUILD)
         }
         ActionKind::Download(_) | ActionKind::FetchUpstream => TRANSFER,
-        ActionKind::Repair | ActionKind::Link | ActionKind::Publish => LOCAL,
+        ActionKind::Repair | ActionKind::Link | ActionKind::TakeRemote | ActionKind::Publish => {
+            LOCAL
+        }
     };
     let mut waiting = vec![0.0_f64; plan.actions.len()];
     for index in (0..plan.actions.len()).rev() {

@@ -55,6 +55,8 @@ pub enum ActionKind {
     Download(usize),
     /// Downloads from the vendor.
     FetchUpstream,
+    /// Installs what came from the remote cache.
+    TakeRemote,
     /// Builds from source.
     Build,
     /// Packs what is installed and publishes it to the first store.
@@ -69,6 +71,7 @@ impl ActionKind {
             Self::Link => "linking",
             Self::Download(_) => "downloading",
             Self::FetchUpstream => "fetching",
+            Self::TakeRemote => "installing",
             Self::Build => "building",
             Self::Publish => "publishing",
         }
@@ -81,6 +84,7 @@ impl ActionKind {
             Self::Link => "linked from the cache",
             Self::Download(_) => "downloaded",
             Self::FetchUpstream => "fetched from its vendor",
+            Self::TakeRemote => "taken from the remote cache",
             Self::Build => "built",
             Self::Publish => "published",
         }

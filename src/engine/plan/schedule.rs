@@ -246,7 +246,7 @@ fn pool(step: ActionKind) -> usize {
     match step {
         ActionKind::Build => 0,
         ActionKind::Download(_) | ActionKind::FetchUpstream => 1,
-        ActionKind::Repair | ActionKind::Link | ActionKind::Publish => 2,
+        ActionKind::Repair | ActionKind::Link | ActionKind::TakeRemote | ActionKind::Publish => 2,
     }
 }
 

@@ -73,8 +73,8 @@ impl Prober<'_> {
             return self.look_no_further(look, Some("--force"));
         };
         if let Some((mut record, repair)) = self.look_at_installed(&mut look, installed) {
-            let publish =
-                self.publishes(&look.want) && !self.is_done(&look.want, &mut record).await?;
+            let publish = self.publishes(&look.want, &record)
+                && !self.is_done(&look.want, &mut record).await?;
             return Ok(look.finding(
                 Verdict::Fresh { record, repair },
                 "installed and verified",
@@ -82,8 +82,8 @@ impl Prober<'_> {
             ));
         }
         if let Some((record, key)) = self.look_in_cache(&mut look).await {
-            let publish =
-                self.publishes(&look.want) && !self.is_released(&look.want, &record).await?;
+            let publish = self.publishes(&look.want, &record)
+                && !self.is_released(&look.want, &record).await?;
             return Ok(look.finding(Verdict::Cached { record, key }, "in your cache", publish));
         }
         if let Some((store, revision)) = self.look_in_stores(&mut look).await? {
@@ -93,9 +93,12 @@ impl Prober<'_> {
         self.look_no_further(look, None)
     }
 
-    /// Whether the first store should have it: not what is only released as an image.
-    fn publishes(&self, want: &ArtifactSpec) -> bool {
-        self.options.publish && self.workspaces.subsystem(&want.id).releases_binaries()
+    /// Whether the first store should have the artifact of `record`: not what is only released as an image,
+    /// nor what a remote cache gave, not even for this user alone.
+    fn publishes(&self, want: &ArtifactSpec, record: &ArtifactRecord) -> bool {
+        self.options.publish
+            && record.remote.is_none()
+            && self.workspaces.subsystem(&want.id).releases_binaries()
     }
 
     /// Whether the release of what is installed is there. A no-op asks nobody, unless somebody asks for
@@ -188,6 +191,7 @@ impl Prober<'_> {
         UseRules {
             workspaces: self.workspaces,
             takes: self.options.classes.takes,
+            exact: self.options.exact,
             locked: self.options.locked,
             private_store: self.options.private_store,
         }

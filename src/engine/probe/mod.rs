@@ -2,7 +2,7 @@
 //! released, or has to be built, and why. Reads; never writes, never runs anything.
 //!
 //! ```text
-//! fresh ─ no ─▶ cached ─ no ─▶ released ─ confirmed absence ─▶ upstream ─ none ─▶ build
+//! fresh ─ no ─▶ cached ─ no ─▶ released ─ confirmed absence ─▶ upstream ─ none ─▶ remote ─▶ build
 //!                                 │ doubt (timeout, 403, 5xx, HTML)
 //!                                 ▼
 //!                               fault: an error is never taken for a miss
@@ -13,10 +13,12 @@
 
 mod accept;
 mod beyond;
+mod header;
 mod leftover;
 mod look;
 mod pinned;
 mod released;
+mod remote;
 mod shared;
 mod snapshot;
 mod sources;
@@ -46,9 +48,11 @@ use crate::{
 
 pub use accept::{Acceptance, accept, accept_installed};
 pub use beyond::{Own, linked, walk_sources};
+pub use header::check_header;
 pub use leftover::leftovers;
 use look::InstalledState;
 pub use released::{is_remote, read_stamp};
+pub use remote::{RemoteAnswer, RemoteHit, RemoteLookup};
 pub use shared::upstream_key;
 pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
 pub use sources::{changed_sources, keep_sources};
@@ -79,6 +83,8 @@ pub struct Prober<'a> {
     pub large_files: Arc<LargeFiles>,
     /// The project's releases, in order.
     pub stores: &'a [Arc<dyn Store>],
+    /// The cache that machines share, if there is one.
+    pub remote: Option<&'a dyn RemoteLookup>,
     /// What the command line asked for.
     pub options: ProbeOptions,
 }
@@ -130,6 +136,8 @@ pub enum Verdict {
     },
     /// The vendor has it.
     Upstream,
+    /// A remote cache has it, and its files are here.
+    Remote(RemoteHit),
     /// It has to be built.
     Build,
 }
@@ -191,7 +199,9 @@ impl Prober<'_> {
                 .into_iter()
                 .map(|(id, want)| self.look_for(id, want))
                 .collect();
-            let found: Vec<_> = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect().await;
+            let mut found: Vec<_> =
+                stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect().await;
+            self.look_in_remote(&mut found, requested).await;
             let misses: BTreeSet<ArtifactId> = found
                 .iter()
                 .filter(

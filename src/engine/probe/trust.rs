@@ -21,6 +21,19 @@ pub fn distrust(
     locked: Option<&LockedAsset>,
     takes: RunClass,
 ) -> Option<String> {
+    if let Some(server) = &record.remote {
+        let settings = workspace.remote.as_ref();
+        if takes > RunClass::Untrusted {
+            return Some(format!(
+                "it came from the remote cache {server}, and a run that publishes builds by itself"
+            ));
+        }
+        if settings.is_none_or(|settings| settings.identity() != *server) {
+            return Some(format!(
+                "it came from the remote cache {server}, which versions.yml does not name"
+            ));
+        }
+    }
     // Whoever downloaded an asset held it to its digest: no run can make another of that digest.
     let is_pinned = record.made.is_none()
         && record.asset().zip(locked).is_some_and(|(asset, locked)| asset.sha256 == locked.sha256);

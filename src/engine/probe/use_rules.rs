@@ -14,6 +14,8 @@ pub struct UseRules<'a> {
     pub workspaces: &'a Workspaces,
     /// The lowest class of runs whose work this run uses.
     pub takes: RunClass,
+    /// Whether releases were asked for, which hold only what was built.
+    pub exact: bool,
     /// Whether only what is pinned may be used (`--locked`).
     pub locked: bool,
     /// Whether the store is this user's own, so that its assets are not releases of the project.
@@ -54,6 +56,12 @@ impl UseRules<'_> {
         is_wanted: impl FnOnce() -> Acceptance,
     ) -> Acceptance {
         let workspace = self.workspaces.any();
+        if self.exact
+            && let Some(server) = &record.remote
+        {
+            let why = format!("it came from the remote cache {server}, which is never released");
+            return Acceptance::No(format!("not trusted: {why}"));
+        }
         if let Some(why) = distrust(workspace, record, want.locked.as_ref(), self.takes) {
             return Acceptance::No(format!("not trusted: {why}"));
         }

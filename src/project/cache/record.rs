@@ -49,6 +49,9 @@ pub struct ArtifactRecord {
     /// Whether a signature proved that when it was downloaded.
     #[serde(default)]
     pub attested: bool,
+    /// The remote cache that it came from.
+    #[serde(default)]
+    pub remote: Option<String>,
 }
 
 /// How an artifact was made on this machine: what its provenance says.
@@ -100,6 +103,7 @@ impl ArtifactRecord {
             release: None,
             builder: None,
             attested: false,
+            remote: None,
         }
     }
 
@@ -176,6 +180,7 @@ pub(super) mod tests {
             release: None,
             builder: None,
             attested: false,
+            remote: None,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::model::{ArtifactReport, How, ImageReport, Platform, RunReport};
+use crate::model::{ArtifactReport, How, ImageReport, Platform, RemoteTotals, RunReport};
 
 /// The version of the document; grows when a key changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
@@ -16,6 +16,8 @@ struct Document<'a> {
     artifacts: Vec<ArtifactRow<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<ImageRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<RemoteRow<'a>>,
     warnings: Vec<String>,
 }
 
@@ -30,6 +32,15 @@ struct ArtifactRow<'a> {
     seconds: f64,
     reason: String,
     log: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RemoteRow<'a> {
+    cache: &'a str,
+    fetched: usize,
+    missed: usize,
+    written: usize,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -53,6 +64,7 @@ pub fn render_json(report: &RunReport) -> String {
         seconds: milliseconds(report.seconds),
         artifacts: report.artifacts.iter().map(artifact).collect(),
         images: report.images.iter().map(image).collect(),
+        remote: report.remote.as_ref().map(remote),
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
     };
     let text = serde_json::to_string(&document).expect("numbers and strings always serialize");
@@ -71,6 +83,12 @@ fn artifact(report: &ArtifactReport) -> ArtifactRow<'_> {
         reason: reason(report),
         log: report.log.as_ref().map(|log| log.display().to_string()),
     }
+}
+
+fn remote(totals: &RemoteTotals) -> RemoteRow<'_> {
+    let RemoteTotals { cache, fetched, missed, written, sent } = totals;
+    let (fetched, missed, written, bytes) = (*fetched, *missed, *written, *sent);
+    RemoteRow { cache, fetched, missed, written, bytes }
 }
 
 fn image(report: &ImageReport) -> ImageRow<'_> {

@@ -191,6 +191,7 @@ fn resolve(
         runners: settings.runners,
         repository: settings.repository,
         trust: settings.trust,
+        remote: settings.remote,
         image_trust: settings.image_trust,
         mode: mode(manifest),
         deploys,

@@ -25,6 +25,7 @@ mod platforms;
 mod preset;
 mod quotes;
 mod reads;
+mod remote;
 mod requirement;
 mod service;
 mod settings;
@@ -59,6 +60,7 @@ pub use load::{LoadError, load, load_text};
 pub use needs::{NeedKind, NeedMap};
 pub use outside::{Assignments, LoadInputs};
 pub use platforms::{WantedPlatforms, Workspaces};
+pub use remote::RemoteSettings;
 pub use service::{Probe, Readiness, Restart, SUPERVISOR, Service};
 pub use shared::{SharedInputs, is_meant};
 pub use starter::starter;
@@ -113,6 +115,8 @@ pub struct Workspace {
     /// `trust:`; whose assets are downloaded. Anybody's if the manifest names no store: what is in
     /// the embedded default was made by this user.
     pub trust: Trust,
+    /// `remote:`; the cache that machines share.
+    pub remote: Option<RemoteSettings>,
     /// `trust:`, of images: a registry is others' too, whatever stores there are.
     pub image_trust: Trust,
     /// `sealed:`, as what publishing is told.

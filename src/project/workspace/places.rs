@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Places, Source, Workspace};
+use super::{Places, RemoteSettings, Source, Workspace};
 use crate::{
     model::{ArtifactId, Name},
     process::Inherit,
@@ -12,7 +12,9 @@ use crate::{
 impl Workspace {
     /// What a task or service inherits of the environment that names `passed` in `pass_env:`.
     pub fn inherit(&self, passed: &BTreeSet<String>) -> Inherit {
-        Inherit::of_task(passed, self.stores.iter().any(|store| store.starts_with("s3:")))
+        let uses_s3 = self.stores.iter().any(|store| store.starts_with("s3:"));
+        let remote = self.remote.iter().flat_map(RemoteSettings::variables);
+        Inherit::of_task(passed, uses_s3).without(remote.filter(|name| !passed.contains(*name)))
     }
 
     /// What the places are for a task or service: those of its subsystem as it is installed here,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
+    remote::{self, RemoteSettings},
     subsystem::SubsystemDraft,
     version::{self, Stated},
 };
@@ -26,6 +27,8 @@ pub struct WorkspaceSettings {
     pub repository: Option<String>,
     /// `trust`.
     pub trust: Trust,
+    /// `remote`.
+    pub remote: Option<RemoteSettings>,
     /// `trust`, for images.
     pub image_trust: Trust,
     /// `versions`, those that are valid.
@@ -83,6 +86,7 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
         }
     }
     settings.runners = runners(doc, found);
+    settings.remote = doc.remote.as_ref().and_then(|node| remote::resolve(node, found));
     settings
 }
 

@@ -1,0 +1,184 @@
+//! What a key holds: the fingerprint, and what was measured of the machine that builds. A fingerprint has only the
+//! names of tools; two machines with another compiler or another libc share nothing.
+
+use std::path::Path;
+
+use super::RemoteCache;
+use crate::{
+    archive::Hasher,
+    disk::{MOST_OF_TEXT, read_text},
+    model::{BinaryName, Platform, Stamp},
+    probe::ArtifactSpec,
+    process::{Command, CommandLine, Inherit, ask_version, changes_output},
+    reapi::RemoteAction,
+    workspace::{Build, Subsystem},
+};
+
+/// The meaning of what stands in a key. Another meaning gets another number.
+const MEANING: &str = "1";
+
+impl RemoteCache {
+    /// The action that building `want` is, or why it has none.
+    pub(super) async fn action(&self, want: &ArtifactSpec) -> Result<RemoteAction, String> {
+        let subsystem = self.workspaces.subsystem(&want.id);
+        let (Some(build), Some(print)) = (&subsystem.build, &want.build) else {
+            return Err("it is not built".into());
+        };
+        let tools = self.tools(want, subsystem, build).await?;
+        let host = match is_of_any_host(build) {
+            true => "-".to_owned(),
+            false => self.host().await,
+        };
+        let mut variables: Vec<(&str, String)> = vec![
+            ("KEY_VERSION", MEANING.into()),
+            ("PROJECT", self.workspaces.any().project.clone()),
+            ("FINGERPRINT", print.fingerprint.to_string()),
+            ("TOOLS", tools),
+            ("HOST", host),
+            ("VARIABLES", self.variables(build)),
+        ];
+        variables.extend(want.commit.clone().map(|commit| ("COMMIT", commit)));
+        let own = |(name, value): (&str, String)| (name.to_owned(), value);
+        let mut outputs: Vec<String> = want.binaries.iter().map(BinaryName::to_string).collect();
+        outputs.push(Stamp::FILE.to_owned());
+        let settings = self.workspaces.any().remote.as_ref();
+        Ok(RemoteAction {
+            arguments: vec!["forge-build".into(), want.id.name.to_string()],
+            variables: variables.into_iter().map(own).collect(),
+            outputs,
+            platform: building_machine().map(own).into(),
+            salt: settings.map(|settings| settings.salt.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// Each tool of a build with what it says of its version.
+    async fn tools(
+        &self,
+        want: &ArtifactSpec,
+        subsystem: &Subsystem,
+        build: &Build,
+    ) -> Result<String, String> {
+        if build.env.contains_key("PATH") && !build.tools.is_empty() {
+            return Err("its build has a PATH of its own, so its tools cannot be measured".into());
+        }
+        let mut said = Vec::new();
+        for tool in build.tools.keys() {
+            let is_built = subsystem.build_needs.iter().any(|need| {
+                self.workspaces.for_platform(want.id.platform).subsystems[need]
+                    .binaries
+                    .contains(tool)
+            });
+            // Its fingerprint is in that of the build.
+            let version = match is_built {
+                true => "build_needs".to_owned(),
+                false => self.version(build, tool).await,
+            };
+            if version.is_empty() {
+                return Err(format!("`{tool}` does not say its version on this machine"));
+            }
+            said.push(format!("{tool}={version}"));
+        }
+        Ok(said.join(";"))
+    }
+
+    /// The first line with a number in it that `tool` says of its version.
+    async fn version(&self, build: &Build, tool: &str) -> String {
+        let env = build
+            .env
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), value.clone().without_places().ok()?)));
+        let command = Command {
+            env: env.collect(),
+            inherit: Inherit::of_build(build.pass_env.keys()),
+            ..Command::new(CommandLine::Argv(Vec::new()), self.workspaces.layout().root())
+        };
+        let mut measured = self.measured.lock().await;
+        let key = format!("{tool} {:?}", command.env);
+        if let Some(known) = measured.get(&key) {
+            return known.clone();
+        }
+        let is_it = |line: &str| line.contains(|c: char| c.is_ascii_digit());
+        let said = ask_version(&*self.runner, &command, tool, &is_it).await.unwrap_or_default();
+        let line = said.iter().find(|line| is_it(line)).map(|line| line.trim().to_owned());
+        measured.entry(key).or_insert(line.unwrap_or_default()).clone()
+    }
+
+    /// The system that a build finds its libraries in: distribution and libc.
+    async fn host(&self) -> String {
+        let question: &[&str] = match cfg!(target_os = "macos") {
+            true => &["sw_vers", "-productVersion"],
+            false => &["getconf", "GNU_LIBC_VERSION"],
+        };
+        let mut measured = self.measured.lock().await;
+        let words: Vec<String> = question.iter().map(|word| (*word).to_owned()).collect();
+        if let Some(known) = measured.get(question[0]) {
+            return known.clone();
+        }
+        let command = Command {
+            timeout: Some(std::time::Duration::from_secs(5)),
+            ..Command::new(CommandLine::Argv(words), self.workspaces.layout().root())
+        };
+        let mut lines = Vec::new();
+        let said =
+            self.runner.run(&command, &mut |line| lines.push(line.trim().replace(' ', "-"))).await;
+        let libc = lines.into_iter().next().filter(|_| said.is_ok());
+        let host = format!("{}/{}", distribution(), libc.unwrap_or_else(|| "another-libc".into()));
+        measured.entry(question[0].to_owned()).or_insert(host).clone()
+    }
+
+    /// A digest of the variables that a build inherits and that decide what compilers write.
+    fn variables(&self, build: &Build) -> String {
+        let is_in_key = |name: &str, value: &str| {
+            // Both end in the compiler that the source asks for, or in none.
+            let is_usual = name == "GOTOOLCHAIN" && matches!(value, "auto" | "local");
+            changes_output(name) && !is_usual && !build.env.contains_key(name)
+        };
+        let mut hasher = Hasher::new();
+        let mut found = 0;
+        for (name, value) in self.environment.texts().filter(|(name, value)| is_in_key(name, value))
+        {
+            hasher.update(format!("{name}={value}\0").as_bytes());
+            found += 1;
+        }
+        if found == 0 { "-".to_owned() } else { hasher.finish().to_string() }
+    }
+}
+
+/// Whether nothing of the system that it is built on is in what a build makes: Go without C.
+fn is_of_any_host(build: &Build) -> bool {
+    let mut env = build.env.iter();
+    let has_c = !env.any(|(name, value)| name == "CGO_ENABLED" && value.symbolic() == "0");
+    build.preset == Some("go") && !has_c
+}
+
+/// The properties of the machine that builds, in the words of the Remote Execution API.
+fn building_machine() -> [(&'static str, String); 2] {
+    let Platform { os, arch } = Platform::host();
+    let family = match os.to_string().as_str() {
+        "darwin" => "macos".to_owned(),
+        other => other.to_owned(),
+    };
+    let isa = match arch.to_string().as_str() {
+        "amd64" => "x86-64".to_owned(),
+        "arm64" => "arm-a64".to_owned(),
+        other => other.to_owned(),
+    };
+    [("OSFamily", family), ("ISA", isa)]
+}
+
+/// `debian-12`, as the system calls itself.
+fn distribution() -> String {
+    let text = ["/usr/lib/os-release", "/etc/os-release"]
+        .iter()
+        .find_map(|path| read_text(Path::new(path), MOST_OF_TEXT).ok())
+        .unwrap_or_default();
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.map(|value| value.trim_matches('"').to_owned())
+    };
+    match (field("ID"), field("VERSION_ID")) {
+        (Some(id), Some(version)) => format!("{id}-{version}"),
+        (Some(id), None) => id,
+        (None, _) => std::env::consts::OS.to_owned(),
+    }
+}

@@ -1,0 +1,161 @@
+//! The cache of builds that machines share, by the Remote Execution API: who may read and write it (`policy`),
+//! what a key holds (`key`), and how artifacts come (`lookup`) and go (`keep`).
+//!
+//! What it gives is a claim of whoever may write to the server. So runs that publish do not read it, runs for
+//! proposed changes do not write it, and nothing that came from it is ever released. It never fails a run: a
+//! server that is down, slow, full or lies costs a build. After the first such trouble the run asks no more.
+
+mod keep;
+mod key;
+mod lookup;
+mod policy;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{sync::OnceCell, task::JoinSet};
+
+use crate::{
+    model::{Environment, Fault, Kind, RemoteTotals},
+    process::CommandRunner,
+    provenance::Builder,
+    reapi::{Connection, ConnectionSettings, Trouble, TroubleKind},
+    workspace::Workspaces,
+};
+
+pub use lookup::RemoteMention;
+pub use policy::RemoteRights;
+
+/// The remote cache of one run.
+pub struct RemoteCache {
+    workspaces: Arc<Workspaces>,
+    runner: Arc<dyn CommandRunner>,
+    environment: Environment,
+    builder: Builder,
+    rights: RemoteRights,
+    /// How it is reached, or why it cannot be.
+    settings: Result<ConnectionSettings, Fault>,
+    connection: OnceCell<Option<Connection>>,
+    /// What `getconf`, `sw_vers` and the tools of builds said.
+    measured: tokio::sync::Mutex<BTreeMap<String, String>>,
+    state: Mutex<RemoteState>,
+    writing: Mutex<JoinSet<()>>,
+}
+
+/// What became of a run's dealings with it.
+#[derive(Debug, Default)]
+struct RemoteState {
+    /// Whether the run asks no more.
+    is_open: bool,
+    /// Whether the run writes no more.
+    is_read_only: bool,
+    warnings: Vec<Fault>,
+    totals: RemoteTotals,
+}
+
+impl RemoteCache {
+    /// That of `workspaces`, reached by `settings`. Nothing is connected to yet.
+    pub fn new(
+        workspaces: Arc<Workspaces>,
+        runner: Arc<dyn CommandRunner>,
+        builder: Builder,
+        rights: RemoteRights,
+        settings: Result<ConnectionSettings, Fault>,
+    ) -> Self {
+        let environment = runner.environment().clone();
+        Self {
+            workspaces,
+            runner,
+            environment,
+            builder,
+            rights,
+            settings,
+            connection: OnceCell::new(),
+            measured: tokio::sync::Mutex::default(),
+            state: Mutex::default(),
+            writing: Mutex::default(),
+        }
+    }
+
+    /// The cache, as records and reports name it.
+    fn identity(&self) -> String {
+        self.workspaces.any().remote.as_ref().map(|it| it.identity()).unwrap_or_default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, RemoteState> {
+        // What it holds is whole after every statement, also after a panic elsewhere.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server, once it said what it can; nothing if the run asks no more.
+    async fn connection(&self) -> Option<&Connection> {
+        if self.state().is_open {
+            return None;
+        }
+        self.connection
+            .get_or_init(|| self.connect())
+            .await
+            .as_ref()
+            .filter(|_| !self.state().is_open)
+    }
+
+    async fn connect(&self) -> Option<Connection> {
+        let settings = match &self.settings {
+            Ok(settings) => settings.clone(),
+            Err(fault) => {
+                let mut state = self.state();
+                state.is_open = true;
+                state.warnings.push(fault.clone());
+                return None;
+            }
+        };
+        let patience = settings.patience;
+        let connected = async {
+            let connection = Connection::new(settings)?;
+            let capabilities = tokio::time::timeout(patience, connection.capabilities()).await;
+            let late = |_| Trouble {
+                kind: TroubleKind::Unavailable,
+                why: format!("it did not answer within {} s", patience.as_secs_f64()),
+            };
+            capabilities.map_err(late)??;
+            Ok(connection)
+        };
+        match connected.await {
+            Ok(connection) => Some(connection),
+            Err(trouble) => {
+                self.give_up(&trouble);
+                None
+            }
+        }
+    }
+
+    /// No further request in this run; said once.
+    fn give_up(&self, trouble: &Trouble) {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.is_open, true) {
+            return;
+        }
+        let what = format!("the remote cache {} is not used in this run", self.identity());
+        let fault = Fault::new(Kind::Store, what).because(trouble.why.clone());
+        let hint =
+            "nothing fails for it: what it could have had is built; `forge doctor` looks at it";
+        state.warnings.push(fault.hint(hint));
+    }
+
+    /// Waits until all is written, and says what became of it: the totals, and what was not said yet.
+    pub async fn finish(&self) -> (RemoteTotals, Vec<Fault>) {
+        let mut writing =
+            std::mem::take(&mut *self.writing.lock().unwrap_or_else(PoisonError::into_inner));
+        while writing.join_next().await.is_some() {}
+        let mut state = self.state();
+        let totals = RemoteTotals { cache: self.identity(), ..state.totals.clone() };
+        (totals, std::mem::take(&mut state.warnings))
+    }
+
+    /// What is to be said and was not yet.
+    fn take_warnings(&self) -> Vec<Fault> {
+        std::mem::take(&mut self.state().warnings)
+    }
+}
