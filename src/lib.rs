@@ -6,7 +6,7 @@ pub use forge_base::{
     archive, console, disk, imports, manifest, model, process, provenance, store, walk,
 };
 pub use forge_engine::{
-    adopt, affected, ci, execute, image, plan, probe, release, service, task, ui, upgrade,
+    adopt, affected, ci, deploy, execute, image, plan, probe, release, service, task, ui, upgrade,
     versioning,
 };
 pub use forge_project::{cache, git, login, report, workspace};

@@ -8,9 +8,12 @@ use std::{
     process::Command,
 };
 
-use crate::support::{
-    Sandbox, is_here,
-    registry::{Registry, Rules},
+use crate::{
+    image_trust::{SBOM, beside},
+    support::{
+        Sandbox, is_here,
+        registry::{Registry, Rules},
+    },
 };
 
 /// A folder with nothing but these programs, and what scripts need.
@@ -111,6 +114,13 @@ fn buildah_makes_the_image_of_a_dockerfile_and_it_is_released() {
     forge(&sandbox, "release:image").succeeds().says("1 released");
     assert_eq!(registry.world().dangling(), Vec::<String>::new());
     assert_eq!(registry.world().tag("shop/thumbnail", "v1"), Some(digest(&first)));
+    let index =
+        registry.world().manifests[&("shop/thumbnail".to_owned(), digest(&first))].1.clone();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let child = index["manifests"][0]["digest"].as_str().unwrap();
+    let inventory = &beside(&registry, "shop/thumbnail", child, SBOM)[0];
+    let taken = &inventory["packages"][1];
+    assert_eq!(taken["name"], format!("{}/shop/base", registry.host()), "{inventory}");
     // The context decides.
     sandbox.write("thumbnail/size", "320x320\n");
     forge(&sandbox, "release:image").exits(4).says("is another image");

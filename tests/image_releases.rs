@@ -5,9 +5,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use crate::{
-    image_trust::by_ci,
+    image_trust::{by_ci, shop},
     support::{
-        Invocation, Run, Sandbox,
+        Invocation, Run, Sandbox, git,
         registry::{LOGIN, Registry, Rules},
     },
 };
@@ -101,6 +101,23 @@ fn images_are_listed_beside_releases_and_audited() {
         .says("the index names it, the registry has it no more")
         .says("forge.lock has it, the store has not")
         .says("nothing for linux-amd64");
+}
+
+#[test]
+fn what_follows_the_projects_tag_is_held_to_the_lock_elsewhere() {
+    let registry = Registry::start(Rules::default());
+    let sandbox = shop(&registry, "releases: dir:../store\n");
+    sandbox.forge("release:image").succeeds();
+    sandbox.write("api/run.sh", "#!/bin/sh\necho more\n");
+    let root = sandbox.root();
+    git(&root, &["commit", "--quiet", "--all", "--message", "more"]);
+    let listed = sandbox.forge("release:list").succeeds();
+    listed.says("pinned, locked, image in").says("; 1 image, ");
+    let told = listed.to_string();
+    assert!(!told.contains("unreleased"), "its binaries are not released at all: {told}");
+    sandbox.forge("release:audit").succeeds();
+    registry.world().tags.clear();
+    sandbox.forge("release:audit").exits(3).says("forge.lock has it, the store has not");
 }
 
 #[test]

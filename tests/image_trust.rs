@@ -4,6 +4,8 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
+    process::Command,
 };
 
 use serde_json::Value;
@@ -11,13 +13,13 @@ use serde_json::Value;
 use crate::{
     release::on_main,
     support::{
-        Invocation, Run, Sandbox, git,
+        Invocation, Run, Sandbox, git, is_here,
         registry::{Goes, Registry, Rules},
     },
 };
 
 /// A workspace with one service, committed and tagged v1.0.0.
-fn shop(registry: &Registry, head: &str) -> Sandbox {
+pub fn shop(registry: &Registry, head: &str) -> Sandbox {
     let manifest =
         format!("project: shop\nplatforms: [linux-amd64, linux-arm64]\nversions: {{}}\n{head}");
     let spec = format!(
@@ -63,26 +65,26 @@ fn tagged(registry: &Registry, tag: &str) -> Option<(String, Value)> {
 }
 
 /// The files of a type that are kept beside a digest.
-fn beside(registry: &Registry, digest: &str, kind: &str) -> Vec<Value> {
-    let mut list = get(registry, &format!("/v2/shop/api/referrers/{digest}"));
+pub fn beside(registry: &Registry, repository: &str, digest: &str, kind: &str) -> Vec<Value> {
+    let get = |path: &str| get(registry, &format!("/v2/{repository}/{path}"));
+    let mut list = get(&format!("referrers/{digest}"));
     if list["manifests"].is_null() {
         let tag = digest.replace(':', "-");
-        list = get(registry, &format!("/v2/shop/api/manifests/{tag}"));
+        list = get(&format!("manifests/{tag}"));
     }
     let of_kind = |entry: &&Value| entry["artifactType"] == kind;
     let entries = list["manifests"].as_array().cloned().unwrap_or_default();
     let files = entries.iter().filter(of_kind).map(|entry| {
-        let manifest =
-            get(registry, &format!("/v2/shop/api/manifests/{}", entry["digest"].as_str().unwrap()));
+        let manifest = get(&format!("manifests/{}", entry["digest"].as_str().unwrap()));
         assert_eq!(manifest["subject"]["digest"], digest);
         let blob = manifest["layers"][0]["digest"].as_str().unwrap().to_owned();
-        get(registry, &format!("/v2/shop/api/blobs/{blob}"))
+        get(&format!("blobs/{blob}"))
     });
     files.collect()
 }
 
 const STATEMENT: &str = "application/vnd.in-toto+json";
-const SBOM: &str = "application/spdx+json";
+pub const SBOM: &str = "application/spdx+json";
 
 #[test]
 fn beside_an_image_is_who_made_it_from_what_and_what_is_in_it() {
@@ -91,7 +93,7 @@ fn beside_an_image_is_who_made_it_from_what_and_what_is_in_it() {
         let sandbox = shop(&registry, "");
         sandbox.forge("release:image").succeeds();
         let (digest, index) = tagged(&registry, "v1.0.0").unwrap();
-        let statements = beside(&registry, &digest, STATEMENT);
+        let statements = beside(&registry, "shop/api", &digest, STATEMENT);
         assert_eq!(statements.len(), 1, "{lists_referrers}");
         let statement = &statements[0];
         let subjects = statement["subject"].as_array().unwrap();
@@ -110,7 +112,8 @@ fn beside_an_image_is_who_made_it_from_what_and_what_is_in_it() {
         let names: Vec<_> = dependencies.iter().filter_map(|it| it["name"].as_str()).collect();
         assert_eq!(names, ["api/linux-amd64/api", "api/linux-arm64/api"]);
         for child in &children {
-            let inventories = beside(&registry, child["digest"].as_str().unwrap(), SBOM);
+            let inventories =
+                beside(&registry, "shop/api", child["digest"].as_str().unwrap(), SBOM);
             assert_eq!(inventories.len(), 1);
             let inventory = &inventories[0];
             assert_eq!(inventory["spdxVersion"], "SPDX-2.3");
@@ -118,6 +121,70 @@ fn beside_an_image_is_who_made_it_from_what_and_what_is_in_it() {
             let names: Vec<_> = packages.iter().map(|it| it["name"].as_str().unwrap()).collect();
             assert_eq!(names, [&format!("{}/shop/api", registry.host()), "api"]);
         }
+        read_by_others(&registry, sandbox.root().as_path());
+    }
+}
+
+#[test]
+fn what_an_image_stands_on_is_told_by_its_digest() {
+    let registry = Registry::start(Rules::default());
+    shop(&registry, "").forge("release:image").succeeds();
+    let (base, _) = tagged(&registry, "v1.0.0").unwrap();
+    let sandbox = shop(&registry, "");
+    let spec = sandbox.read("subsystems/api.yml");
+    let spec = spec.replace(
+        "/shop/api }",
+        &format!("/shop/api-on-base, base: \"{}/shop/api:v1.0.0\" }}", registry.host()),
+    );
+    sandbox.write("subsystems/api.yml", &spec);
+    let root = sandbox.root();
+    git(&root, &["commit", "--quiet", "--all", "--message", "on a base"]);
+    git(&root, &["tag", "--force", "v1.0.0"]);
+    sandbox.forge("release:image").succeeds();
+    let repository = "shop/api-on-base".to_owned();
+    let digest = registry.world().tags[&(repository.clone(), "v1.0.0".to_owned())].0.clone();
+    let statement = &beside(&registry, &repository, &digest, STATEMENT)[0];
+    let dependencies = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
+    let is_base = |it: &&Value| it["digest"]["sha256"] == base.trim_start_matches("sha256:");
+    let told = dependencies.as_array().unwrap().iter().find(is_base).unwrap();
+    let uri = told["uri"].as_str().unwrap();
+    assert!(uri.starts_with(&format!("pkg:oci/api@{}?", base.replace(':', "%3A"))), "{uri}");
+    let index = get(&registry, &format!("/v2/{repository}/manifests/{digest}"));
+    let child = index["manifests"][0]["digest"].as_str().unwrap();
+    let inventory = &beside(&registry, &repository, child, SBOM)[0];
+    let relations = inventory["relationships"].as_array().unwrap();
+    assert!(relations.iter().any(|it| it["relationshipType"] == "DESCENDANT_OF"), "{inventory}");
+}
+
+/// What the foreign clients `oras` and `pyspdxtools` make of it, whichever of them is here.
+fn read_by_others(registry: &Registry, folder: &Path) {
+    if !is_here("oras") {
+        return;
+    }
+    let image = format!("{}/shop/api:v1.0.0", registry.host());
+    let oras = |words: &[&str]| {
+        let output = Command::new("oras").args(words).arg("--plain-http").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let found = |words: &[&str]| -> (String, String) {
+        let words = [&["discover", &image, "--format", "json"], words].concat();
+        let told: Value = serde_json::from_slice(&oras(&words)).unwrap();
+        let all = told["referrers"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{told}");
+        let text = |key: &str| all[0][key].as_str().unwrap().to_owned();
+        (text("artifactType"), text("reference"))
+    };
+    assert_eq!(found(&[]).0, STATEMENT);
+    let (kind, inventory) = found(&["--platform", "linux/arm64"]);
+    assert_eq!(kind, SBOM);
+    let pulled = folder.join("pulled");
+    oras(&["pull", &inventory, "--output", pulled.to_str().unwrap()]);
+    let file = pulled.join("api-linux-arm64.spdx.json");
+    assert!(file.is_file());
+    if is_here("pyspdxtools") {
+        let output = Command::new("pyspdxtools").arg("--infile").arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -130,7 +197,7 @@ fn a_push_that_is_cut_off_leaves_no_tag_without_its_provenance() {
     assert!(tagged(&registry, "v1.0.0").is_none());
     sandbox.forge("release:image").succeeds().says("1 pushed");
     let (digest, _) = tagged(&registry, "v1.0.0").unwrap();
-    assert_eq!(beside(&registry, &digest, STATEMENT).len(), 1, "said once");
+    assert_eq!(beside(&registry, "shop/api", &digest, STATEMENT).len(), 1, "said once");
 }
 
 #[test]
@@ -151,11 +218,11 @@ fn an_image_of_a_laptop_is_refused_where_only_ci_is_trusted_until_ci_vouches_for
     clone.forge("promote api").exits(2).says("adds the word of CI");
     by_ci(&clone, "promote api").succeeds();
     assert_eq!(tagged(&registry, "v1.0.0").unwrap().0, digest, "the image is as it was");
-    assert_eq!(beside(&registry, &digest, STATEMENT).len(), 2);
+    assert_eq!(beside(&registry, "shop/api", &digest, STATEMENT).len(), 2);
     clone.forge("release:image").succeeds().says("1 released");
     // Again there is nothing to say.
     by_ci(&clone, "promote api").succeeds();
-    assert_eq!(beside(&registry, &digest, STATEMENT).len(), 2);
+    assert_eq!(beside(&registry, "shop/api", &digest, STATEMENT).len(), 2);
 }
 
 #[test]

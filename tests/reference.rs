@@ -90,13 +90,16 @@ fn keys(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str)>)
 
 #[test]
 fn the_documents_of_json_have_the_keys_that_the_reference_tells() {
-    let head =
-        "groups: { all: [tool, lib] }\ntasks: { test: { run: tool, needs: lib, with: { a: b } } }";
+    let head = "environments: { test: {} }\ngroups: { all: [tool, lib] }\ntasks: { test: { run: tool, needs: lib, with: { a: b } } }";
     let sandbox = Sandbox::with_store().head(head).script("lib", "v1").script("tool", "v1");
+    let spec = sandbox.read("subsystems/tool.yml");
+    sandbox.write("subsystems/tool.yml", &format!("{spec}deploy: 'true'\n"));
+    sandbox.forge("release:binary tool").succeeds();
     let mut wrong = Vec::new();
     for (command, _, documented) in JSON_DOCUMENTS {
         let words = match *command {
             "history" => "history tool",
+            "deploy" => "deploy test",
             "lint:title" => "lint:title nonsense",
             "plan" => "plan --force",
             "explain" => "explain all",

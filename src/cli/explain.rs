@@ -10,7 +10,9 @@ use crate::{
     probe::{Finding, RecipePrint, Verdict},
     process::can_sandbox,
     report::{Role, Style, human_time},
-    workspace::{Build, Service, SharedInputs, Source, Subsystem, UpstreamDigest},
+    workspace::{
+        Build, Service, SharedInputs, Source, Subsystem, TaskText, UpstreamDigest, Workspace,
+    },
 };
 
 use super::{
@@ -48,6 +50,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
     let mut page = Explanation { text: String::new(), style: session.stdout_style() };
     for id in workspaces.artifacts(&names) {
         page.spec(workspaces.subsystem(&id));
+        page.deploy(workspaces.any(), &id.name);
         match &probed.findings[&id] {
             Ok(finding) => page.finding(workspaces.layout(), finding),
             Err(fault) => page.line("cannot be obtained", &fault.to_string()),
@@ -108,6 +111,42 @@ impl Explanation {
         if let Some(service) = &subsystem.service {
             self.service(service);
         }
+    }
+
+    /// How it is deployed.
+    fn deploy(&mut self, workspace: &Workspace, name: &Name) {
+        let Some(deploy) = workspace.deploys.get(name) else { return };
+        let sources = |texts: &[TaskText]| -> Vec<String> {
+            texts.iter().map(|text| text.source().trim_end().to_owned()).collect()
+        };
+        let places: Vec<String> = workspace.environments.iter().map(|it| it.name.clone()).collect();
+        self.line("deployed to", &places.join(", "));
+        for (label, lines) in [
+            ("by", sources(&deploy.run)),
+            ("undone by", sources(&deploy.undo)),
+            ("smoke test", sources(&deploy.smoke)),
+            (
+                "settings",
+                deploy.config.iter().map(|(key, it)| format!("{key}: {}", it.source())).collect(),
+            ),
+            ("secrets", deploy.secrets.clone()),
+        ] {
+            for (index, line) in lines.iter().enumerate() {
+                self.line(if index == 0 { label } else { "" }, line);
+            }
+        }
+        self.line("stack", deploy.stack.source());
+        if !deploy.needs.is_empty() {
+            self.line("after", &list(&deploy.needs));
+        }
+        if let Some(health) = &deploy.health {
+            let hold = human_time(health.hold.as_secs_f64());
+            self.line("healthy if", &format!("{}, for {hold}", health.probe.text().source()));
+        }
+        self.line(
+            "if it fails",
+            if deploy.rolls_back { "it is rolled back" } else { "it stays so" },
+        );
     }
 
     /// What else of the workspace goes into it.

@@ -49,6 +49,11 @@ fn text(workspace: &Workspace, tasks: &[&Task], session: &Session) -> String {
         let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("group {}: {}\n", style.paint(Role::Name, group), names.join(", ")));
     }
+    let deployed: Vec<_> = workspace.deploys.keys().map(|name| name.as_str()).collect();
+    for environment in workspace.environments.iter().filter(|_| !deployed.is_empty()) {
+        let name = style.paint(Role::Name, &environment.name);
+        text.push_str(&format!("environment {name}: {}\n", deployed.join(", ")));
+    }
     if !tasks.is_empty() {
         if !text.is_empty() {
             text.push('\n');

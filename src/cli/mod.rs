@@ -18,6 +18,7 @@ mod ci;
 mod clean;
 mod completion;
 mod component_notes;
+mod deploy;
 mod desk;
 mod doctor;
 mod durations;
@@ -211,6 +212,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Down { names } | Verb::Stop { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Ps { names } => services::ps(session, &names),
+        Verb::Deploy(wish) => deploy::deploy(session, &wish),
+        Verb::Rollback(wish) => deploy::rollback(session, &wish),
+        Verb::Deployments(wish) => deploy::deployments(session, &wish),
         Verb::Attach(wish) => attach::attach(session, &wish),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),
@@ -248,6 +252,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         | Verb::CiPackage { .. }
         | Verb::CiRelease { .. }
         | Verb::CiPages { .. }
+        | Verb::CiDeploy { .. }
         | Verb::CiClose { .. }
         | Verb::CiInit { .. }) => run_ci(session, verb),
         Verb::Matrix { names, affected, since, misses, format } => {
@@ -299,6 +304,7 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
             ci::ci(session, &ci::WantedStages { part, subjects, ..stage })
         }
         Verb::CiPages { names } => stage(Stage::Pages, &names),
+        Verb::CiDeploy { names } => stage(Stage::Deploy, &names),
         Verb::CiClose { results } => ci::close(session, &results),
         Verb::CiInit { from, forge, matrix, release, attest, host } => {
             let (forge, source) = (forge.as_deref(), from.as_deref());

@@ -80,6 +80,12 @@ pub(super) enum Verb {
         #[arg(short = 'n', long, value_name = "N", default_value = "100")]
         lines: usize,
     },
+    /// Bring what is released into an environment, and prove it
+    Deploy(super::deploy::DeployArgs),
+    /// Bring an environment back to an earlier version
+    Rollback(super::deploy::RollbackArgs),
+    /// Show what runs where, and what was deployed
+    Deployments(super::deploy::DeploymentsArgs),
     /// Show how services are
     Ps {
         /// Services or groups [default: all services]
@@ -318,6 +324,12 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
     },
+    /// Deploy what is released to the environments of the branch, where that is allowed
+    #[command(name = "ci:deploy")]
+    CiDeploy {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
     /// Close a run of several jobs: say what is missing, release the project on its tag
     #[command(name = "ci:close")]
     CiClose {
@@ -452,7 +464,7 @@ pub(super) enum Verb {
     },
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| {
         "write a number and `s`, `m` or `h`, such as `90s`, `10m` or `1h30m`; at most a week".into()
     })

@@ -16,6 +16,7 @@ impl Verb {
                 | Self::Help(_)
                 | Self::Ps { .. }
                 | Self::Attach(_)
+                | Self::Deployments(_)
                 | Self::List { .. }
                 | Self::Graph { .. }
                 | Self::Affected { .. }
@@ -74,6 +75,7 @@ impl Verb {
             | Self::CiPackage { names, .. }
             | Self::CiRelease { names, .. }
             | Self::CiPages { names, .. }
+            | Self::CiDeploy { names }
             | Self::Matrix { names, .. }
             | Self::Lock { names, .. }
             | Self::Affected { names, .. } => Some(names),

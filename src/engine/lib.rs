@@ -8,6 +8,7 @@ pub use forge_project::{cache, git, login, report, workspace};
 pub mod adopt;
 pub mod affected;
 pub mod ci;
+pub mod deploy;
 pub mod execute;
 pub mod image;
 pub mod plan;

@@ -38,6 +38,15 @@ impl FileLock {
         Self::hold(root, path, File::try_lock_shared)
     }
 
+    /// Lets the commands that are started from here on hold it too: it is free when the last of them
+    /// has ended, whatever becomes of this process.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn pass_on(&self) -> io::Result<()> {
+        Ok(rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?)
+    }
+
     fn hold(
         root: &Folder,
         path: &Path,

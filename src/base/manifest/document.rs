@@ -62,6 +62,10 @@ pub struct ManifestDoc {
     pub sealed: Option<Scalar>,
     /// `groups`.
     pub groups: Pairs<Vec<Scalar>>,
+    /// `environments`.
+    pub environments: Pairs<Node>,
+    /// `ledger`.
+    pub ledger: Option<Scalar>,
     /// `ci.runners`.
     pub runners: Pairs<Vec<Scalar>>,
     /// `vars`, `env` and what else is said for all tasks.
@@ -144,6 +148,8 @@ pub struct SpecDoc {
     pub image: Option<Pair>,
     /// `service`, with its key.
     pub service: Option<Pair>,
+    /// `deploy`, with its key.
+    pub deploy: Option<Pair>,
     /// `tasks`.
     pub tasks: Pairs<Node>,
     /// `tasks` of each file whose defaults it takes, in their order; positions are of that file.
@@ -244,6 +250,8 @@ pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
         repository: text(&root, "repository"),
         trust: text(&root, "trust"),
         groups: lists(&root, "groups"),
+        environments: nodes(&root, "environments"),
+        ledger: text(&root, "ledger"),
         runners: ci.map(|ci| lists(ci, "runners")).unwrap_or_default(),
         head: head(&root),
         tasks: nodes(&root, "tasks"),
@@ -281,6 +289,7 @@ pub fn read_spec(file: &ManifestFile, found: &mut Findings) -> SpecDoc {
         package: text(&root, "package"),
         image: pair(&root, "image"),
         service: pair(&root, "service"),
+        deploy: pair(&root, "deploy"),
         tasks,
     }
 }

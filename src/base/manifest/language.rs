@@ -2,6 +2,7 @@
 //! here is what is accepted, what `forge schema` prints, what the reference says and what
 //! messages name.
 
+use super::deploy_language::ENVIRONMENTS;
 use super::include::INCLUDE;
 use super::shape::{
     Field, Mapping,
@@ -89,6 +90,18 @@ pub static MANIFEST: Mapping = Mapping {
             "Whose assets are downloaded: anybody's who may publish (`any`), or only those that the CI of the project's repository says it built (`ci`).",
         ).default("`any`").example("ci"),
         field("groups", Optional, Map("names of groups", &NAMES), "Names for sets of subsystems.").example("{ ci: [nats, docs] }"),
+        field(
+            "environments",
+            Optional,
+            ENVIRONMENTS,
+            "Where subsystems with a `deploy` are brought to: `forge deploy ENVIRONMENT`.",
+        ).example("{ test: { branch: dev }, production: { branch: main, after: test } }"),
+        field(
+            "ledger",
+            Optional,
+            Text("a folder such as `/srv/deployments`"),
+            "Where the ledger of deployments is. Machines that deploy to the same environments share it.",
+        ).default("a folder in the user's data directory").example("/srv/deployments/shop"),
         field("ci", Optional, Shape::Record(&CI), "How CI works on the project.").example("{ runners: { linux-arm64: ubuntu-24.04-arm } }"),
         field("tasks", Optional, TASKS, "Commands of the workspace.").example("{ test: go test ./... }"),
         field(

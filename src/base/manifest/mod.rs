@@ -9,6 +9,7 @@
 mod build_language;
 mod check;
 mod comment;
+mod deploy_language;
 mod document;
 mod edit;
 mod extends;

@@ -2,6 +2,7 @@
 //! built stands in `build_language.rs`.
 
 use super::build_language::BUILD;
+use super::deploy_language::DEPLOY;
 use super::image_language::IMAGE;
 use super::language::{BINARY, ENV, NAME, NAMES, PASS_ENV, PATH, SCHEME, VENDORS_DIGEST, field};
 use super::newer::NEWER;
@@ -102,6 +103,7 @@ pub static SPEC: Mapping = Mapping {
         ).default("`tar.gz`").example("tar.zst"),
         field("image", Optional, IMAGE, "The container image that it is released as.").example("ghcr.io/OWNER/api"),
         field("service", Optional, SERVICE, "What of it runs all day: `forge up` starts it.").example("nats-server --config nats.conf"),
+        field("deploy", Optional, DEPLOY, "How it is brought into the `environments` of versions.yml.").example("./deploy.sh {{ files }} {{ environment }}"),
         field("tasks", Optional, TASKS, "Commands of the subsystem.").example(r#"{ health: "curl -sf http://localhost:8222/healthz" }"#),
     ],
 };

@@ -2,6 +2,7 @@
 //! help in the terminal.
 
 use super::{
+    deploy_language::{DEPLOY, ENVIRONMENTS},
     image_language::IMAGE,
     include::{INCLUDE, TASK_FILE},
     language::MANIFEST,
@@ -34,6 +35,8 @@ pub fn language_tables() -> Vec<LanguageTable> {
     own("", &Shape::Record(&TASK_FILE), "includes", &mut tables);
     own("", &SERVICE, "services", &mut tables);
     own("", &IMAGE, "images", &mut tables);
+    own("deploy.", &DEPLOY, "deployments", &mut tables);
+    own("environments.", &ENVIRONMENTS, "deployments", &mut tables);
     own("", &Shape::Record(&MANIFEST), "manifest", &mut tables);
     own("", &Shape::Record(&SPEC), "spec", &mut tables);
     tables

@@ -1,8 +1,8 @@
-//! Durations as people write them: `90s`, `10m`, `1h30m`, `500ms`.
+//! Durations as people write them: `90s`, `10m`, `1h30m`, `500ms`, `7d`.
 
 use std::time::Duration;
 
-/// Reads `90s`, `10m`, `1h30m`, `500ms`; more than zero, at most a week.
+/// Reads `90s`, `10m`, `1h30m`, `500ms`, `7d`; more than zero, at most a week.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     const WEEK: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -16,6 +16,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
             [b's', ..] => (1000, 1),
             [b'm', ..] => (60 * 1000, 1),
             [b'h', ..] => (60 * 60 * 1000, 1),
+            [b'd', ..] => (24 * 60 * 60 * 1000, 1),
             _ => return None,
         };
         milliseconds = milliseconds.checked_add(number.checked_mul(unit)?)?;
@@ -46,6 +47,7 @@ mod tests {
     fn durations() {
         assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
         assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("7d"), Some(Duration::from_secs(7 * 86_400)));
         assert_eq!(parse_duration("1m50ms"), Some(Duration::from_millis(60_050)));
         for bad in
             ["", "10", "m", "10x", "0s", "-1s", "1.5h", "99999999999999999999s", "200h", "10é"]

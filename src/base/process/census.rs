@@ -35,6 +35,11 @@ impl ProcessId {
         is_alive(process).then(|| Self { pid: number, began: began(process) })
     }
 
+    /// A process of which only the number is known.
+    pub fn unknown(number: i32) -> Self {
+        Self { pid: number, began: 0 }
+    }
+
     /// Whether it lives; one that only waits to be reaped does not.
     pub fn is_alive(&self) -> bool {
         Self::find(self.pid).as_ref() == Some(self)
@@ -71,13 +76,8 @@ impl ProcessId {
 
     /// The processes of the group that it leads or led, itself among them.
     pub fn group(&self) -> Vec<Self> {
-        if !cfg!(target_os = "linux") {
-            return self.is_alive().then_some(*self).into_iter().collect();
-        }
-        let own = self.pid.to_string();
-        let is_member = |process: &Pid| status_field(*process, 2).as_deref() == Some(&own);
-        let members = processes().filter(is_member);
-        members.filter_map(|process| Self::find(process.as_raw_nonzero().get())).collect()
+        let members = Pid::from_raw(self.pid).map(members).unwrap_or_default();
+        members.into_iter().filter_map(|it| Self::find(it.as_raw_nonzero().get())).collect()
     }
 
     /// The program that it runs: its path, and the file itself, which is there even if the path
@@ -106,6 +106,16 @@ fn is_alive(process: Pid) -> bool {
         Some(state) => !matches!(state.as_str(), "Z" | "X"),
         None => !cfg!(target_os = "linux") && test_kill_process(process).is_ok(),
     }
+}
+
+/// The living processes of the group `group`; its leader alone where the system does not tell.
+pub fn members(group: Pid) -> Vec<Pid> {
+    if !cfg!(target_os = "linux") {
+        return is_alive(group).then_some(group).into_iter().collect();
+    }
+    let own = group.as_raw_nonzero().to_string();
+    let is_member = |process: &Pid| status_field(*process, 2).as_deref() == Some(&own);
+    processes().filter(is_member).filter(|process| is_alive(*process)).collect()
 }
 
 fn began(process: Pid) -> u64 {

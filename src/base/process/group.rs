@@ -8,7 +8,7 @@ use rustix::{
     process::{Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid},
 };
 
-use super::guardian::Guardian;
+use super::{Ending, guardian::Guardian};
 
 /// How long processes that a command left behind may take to end when told to.
 pub const GRACE: Duration = Duration::from_millis(300);
@@ -36,9 +36,28 @@ pub struct ProcessGroup<'a> {
 
 impl<'a> ProcessGroup<'a> {
     /// The group that `leader` leads.
-    pub fn new(leader: Pid, guardian: &'a Guardian) -> Self {
-        guardian.began(leader);
+    pub fn new(leader: Pid, guardian: &'a Guardian, ending: Option<Ending>) -> Self {
+        guardian.began(leader, ending);
         Self { leader, guardian, gone: false }
+    }
+
+    /// Asks all processes of the group to end, as a terminal does.
+    pub fn ask(&self, ending: Ending) {
+        self.signal(ending.signal());
+    }
+
+    /// Waits for what the leader left behind, which was asked with it: gives it its time, and asks
+    /// again. What `hurry` ends is the first wait.
+    pub async fn outlast(&mut self, ending: Ending, hurry: impl Future<Output = ()>) {
+        let is_gone = tokio::select! {
+            is_gone = self.is_gone_within(ending.grace) => is_gone,
+            () = hurry => false,
+        };
+        if is_gone {
+            return;
+        }
+        self.ask(ending);
+        self.is_gone_within(Ending::LAST_GRACE.min(ending.grace)).await;
     }
 
     /// Tells all processes of the group to end.

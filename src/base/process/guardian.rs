@@ -8,7 +8,13 @@
 //! ```text
 //! +4711
 //! -4711
+//! =4711-18b3-2 2 300000
+//! +4712 2 300000
 //! ```
+//!
+//! The last says how that one is to be ended: it is asked by signal 2, and again after five
+//! minutes ([`Ending`]). The one before says so of the command with that mark, before there is a
+//! process: a forge that is killed while it starts one cuts it off no more than any other.
 //!
 //! When the pipe ends, forge is dead, and the groups still listed are told to end, and
 //! killed a second later, as is every process that carries a mark of that forge. A forge that
@@ -19,7 +25,7 @@
 //! holds the pipe open until it does. Runs without commands start none.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     ffi::OsString,
     io::{self, BufRead, BufReader, PipeWriter, Write},
     os::unix::process::CommandExt,
@@ -27,13 +33,14 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::{
-    census::ProcessId,
+    Ending,
+    census::{ProcessId, members},
     children::{Unmarked, account},
     strays,
 };
@@ -62,9 +69,12 @@ pub fn main() {
 /// Waits for the death of forge, then ends what it left: groups it told of, and processes
 /// with a mark that begins with `mark`.
 fn guard(mark: &str) {
-    let groups = groups_left(io::stdin().lock());
+    let mut left = GuardedGroups::read(io::stdin().lock());
+    left.find_announced();
+    let groups = left.groups;
+    end_with_care(&groups);
     let signal_all = |signal| {
-        for group in &groups {
+        for group in groups.keys() {
             let _ = kill_process_group(*group, signal);
         }
         for stray in strays::marked(mark) {
@@ -76,7 +86,7 @@ fn guard(mark: &str) {
     // Most end at once; there is no need to stay then.
     let is_alive = |group: &Pid| rustix::process::test_kill_process_group(*group).is_ok();
     for _ in 0..50 {
-        if !groups.iter().any(is_alive) && strays::marked(mark).is_empty() {
+        if !groups.keys().any(is_alive) && strays::marked(mark).is_empty() {
             return;
         }
         sleep(GRACE / 50);
@@ -84,18 +94,90 @@ fn guard(mark: &str) {
     signal_all(Signal::KILL);
 }
 
-/// Reads to the end of `input` which groups began and did not end.
-fn groups_left(input: impl io::Read) -> HashSet<Pid> {
-    let mut groups = HashSet::new();
-    for line in BufReader::new(input).lines().map_while(Result::ok) {
-        let Some((sign, number)) = line.split_at_checked(1) else { continue };
-        let Some(group) = number.parse().ok().and_then(Pid::from_raw) else { continue };
-        match sign {
-            "+" => groups.insert(group),
-            _ => groups.remove(&group),
-        };
+/// How often it is looked whether processes have ended.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a command may take to start that was announced when forge was killed.
+const STARTS: Duration = Duration::from_millis(200);
+
+/// Asks those groups that must not be cut off, and gives them their time.
+fn end_with_care(groups: &HashMap<Pid, Option<Ending>>) {
+    let mut careful: Vec<(Pid, Ending)> =
+        groups.iter().filter_map(|(group, ending)| Some((*group, (*ending)?))).collect();
+    let Some(grace) = careful.iter().map(|(_, ending)| ending.grace).max() else { return };
+    for patience in [grace, Ending::LAST_GRACE.min(grace)] {
+        let began = Instant::now();
+        for (group, ending) in &careful {
+            let _ = kill_process_group(*group, ending.signal());
+        }
+        while !careful.is_empty() && began.elapsed() < patience {
+            sleep(LOOK);
+            careful.retain(|(group, _)| !members(*group).is_empty());
+        }
     }
-    groups
+}
+
+/// The groups that began and did not end, and how they are to be ended.
+#[derive(Default)]
+struct GuardedGroups {
+    groups: HashMap<Pid, Option<Ending>>,
+    /// Marks of commands that must not be cut off, whose processes may have begun or not.
+    announced: Vec<(String, Ending)>,
+}
+
+impl GuardedGroups {
+    /// Reads `input` to its end.
+    fn read(input: impl io::Read) -> Self {
+        let mut left = Self::default();
+        for line in BufReader::new(input).lines().map_while(Result::ok) {
+            let Some((sign, rest)) = line.split_at_checked(1) else { continue };
+            left.take(sign, rest);
+        }
+        left
+    }
+
+    fn take(&mut self, sign: &str, rest: &str) -> Option<()> {
+        let mut words = rest.split(' ');
+        let first = words.next()?;
+        let mut number = || words.next().and_then(|word| word.parse::<u64>().ok());
+        let ending = number().zip(number()).map(|(signal, grace)| Ending {
+            signal: i32::try_from(signal).unwrap_or_default(),
+            grace: Duration::from_millis(grace),
+        });
+        if sign == "=" {
+            self.announced.push((first.to_owned(), ending?));
+            return Some(());
+        }
+        let group = Pid::from_raw(first.parse().ok()?)?;
+        if sign != "+" {
+            self.groups.remove(&group);
+            return Some(());
+        }
+        self.groups.insert(group, ending);
+        // It began; one such command runs at a time.
+        if ending.is_some() && !self.announced.is_empty() {
+            self.announced.remove(0);
+        }
+        Some(())
+    }
+
+    /// Finds the groups of commands that were announced and not yet told of.
+    fn find_announced(&mut self) {
+        let began = Instant::now();
+        while !self.announced.is_empty() && began.elapsed() < STARTS {
+            let mut is_found = true;
+            for (mark, ending) in &self.announced {
+                let leads = |pid: &Pid| members(*pid).contains(pid);
+                let leaders = strays::marked(mark).into_iter().filter(leads);
+                let found: Vec<_> = leaders.map(|leader| (leader, Some(*ending))).collect();
+                is_found &= !found.is_empty();
+                self.groups.extend(found);
+            }
+            if is_found {
+                return;
+            }
+            sleep(LOOK);
+        }
+    }
 }
 
 /// Forge's side: the guardian, if there is to be one, and what it has been told.
@@ -107,7 +189,7 @@ pub struct Guardian {
 
 #[derive(Default)]
 struct GuardianState {
-    groups: HashSet<Pid>,
+    groups: HashMap<Pid, Option<Ending>>,
     /// Whether it was started, or tried to.
     started: bool,
     process: Option<(Child, PipeWriter)>,
@@ -133,23 +215,31 @@ impl Guardian {
         // Without a guardian all is well as long as nobody kills forge, so a system that
         // has no process left for one is no reason to stop.
         state.process = spawn(words).ok();
-        for group in state.groups.clone() {
-            state.write_sign('+', group);
+        for (group, ending) in state.groups.clone() {
+            state.write_sign('+', group, ending);
+        }
+    }
+
+    /// A command is about to begin that must not be cut off.
+    pub fn announce(&self, mark: &str, ending: Ending) {
+        if let Some((_, pipe)) = &mut self.state().process {
+            let how = (ending.signal, ending.grace.as_millis());
+            let _ = pipe.write_all(format!("={mark} {} {}\n", how.0, how.1).as_bytes());
         }
     }
 
     /// A process group began.
-    pub fn began(&self, group: Pid) {
+    pub fn began(&self, group: Pid, ending: Option<Ending>) {
         let mut state = self.state();
-        state.groups.insert(group);
-        state.write_sign('+', group);
+        state.groups.insert(group, ending);
+        state.write_sign('+', group, ending);
     }
 
     /// A process group is gone.
     pub fn ended(&self, group: Pid) {
         let mut state = self.state();
         state.groups.remove(&group);
-        state.write_sign('-', group);
+        state.write_sign('-', group, None);
     }
 
     fn state(&self) -> MutexGuard<'_, GuardianState> {
@@ -158,10 +248,11 @@ impl Guardian {
 }
 
 impl GuardianState {
-    fn write_sign(&mut self, sign: char, group: Pid) {
+    fn write_sign(&mut self, sign: char, group: Pid, ending: Option<Ending>) {
         if let Some((_, pipe)) = &mut self.process {
             // One write, so that a line is never torn; fails only if the guardian is dead.
-            let line = format!("{sign}{}\n", group.as_raw_nonzero());
+            let how = ending.map(|it| format!(" {} {}", it.signal, it.grace.as_millis()));
+            let line = format!("{sign}{}{}\n", group.as_raw_nonzero(), how.unwrap_or_default());
             let _ = pipe.write_all(line.as_bytes());
         }
     }
@@ -198,7 +289,7 @@ impl Drop for Guardian {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path, time::Instant};
+    use std::{fs, path::Path};
 
     use super::{
         super::{Cancel, Command as Line, CommandLine, CommandRunner, Runner},
@@ -211,9 +302,13 @@ mod tests {
 
     #[test]
     fn groups_that_ended_are_forgotten() {
-        let groups = groups_left(&b"+10\n+11\n-10\nrubbish\n+0\n+12"[..]);
-        let expected = [11, 12].map(|n| Pid::from_raw(n).unwrap());
-        assert_eq!(groups, HashSet::from(expected));
+        let groups = GuardedGroups::read(&b"+10\n+11\n-10\nrubbish\n+0\n+12"[..]).groups;
+        let expected = [11, 12].map(|n| (Pid::from_raw(n).unwrap(), None));
+        assert_eq!(groups, HashMap::from(expected));
+        let left = GuardedGroups::read(&b"=7-a-0 2 300000\n+10 2 300000\n=7-a-1 2 300000\n"[..]);
+        let ending = Ending { signal: 2, grace: Duration::from_secs(300) };
+        assert_eq!(left.groups.into_values().next(), Some(Some(ending)));
+        assert_eq!(left.announced, [("7-a-1".to_owned(), ending)]);
     }
 
     fn this_test(name: &str) -> Vec<OsString> {

@@ -73,6 +73,17 @@ pub async fn launch(
     }
 }
 
+/// A second handle of `reader` for the command itself: should forge be killed, what it prints goes
+/// into the pipe and not to a reader that is gone, which would kill it in the middle of its work.
+fn kept_open(reader: &io::PipeReader) -> io::Result<io::PipeReader> {
+    let second = reader.try_clone()?;
+    rustix::io::fcntl_setfd(&second, rustix::io::FdFlags::empty())?;
+    #[cfg(target_os = "linux")]
+    // As much as the system allows; what it has is enough for most.
+    let _ = rustix::pipe::fcntl_setpipe_size(&second, 1 << 20);
+    Ok(second)
+}
+
 /// `ENOEXEC` of every Unix.
 const ENOEXEC: i32 = 8;
 
@@ -135,6 +146,10 @@ impl StartWords {
         let (errors, error_writer) = match apart {
             Some((reader, writer)) => (Some(reader), writer),
             None => (None, writer.try_clone()?),
+        };
+        let _readers = match command.ending {
+            Some(_) => Some(kept_open(&reader)?),
+            None => None,
         };
         let input = if command.reads { Stdio::inherit() } else { Stdio::null() };
         process.stdin(input).stdout(writer).stderr(error_writer).process_group(0);

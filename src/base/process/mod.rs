@@ -72,6 +72,8 @@ pub use shell::{Shell, is_one_program};
 pub use strays::VARIABLE as MARK;
 pub use syntax::{Reading, ShellQuestion, Shells, SyntaxCheck, SyntaxError, ask_shells};
 
+use rustix::process::Signal;
+
 use crate::model::{Environment, Fault, Secrets, shown_url};
 
 /// How long lines are shown: what is longer is hardly read. In bytes.
@@ -116,6 +118,28 @@ pub struct Command {
     pub sandbox: Option<Sandbox>,
     /// What ends it; that of the runner if absent.
     pub cancel: Option<Cancel>,
+    /// How it is told to end, if that takes more care than usual.
+    pub ending: Option<Ending>,
+}
+
+/// How a command is told to end that must not be cut off in the middle of what it does: it is asked, as
+/// by a terminal, is given its time, and is asked once more before all is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The signal, as the system numbers it.
+    pub signal: i32,
+    /// How long until it is asked again.
+    pub grace: Duration,
+}
+
+impl Ending {
+    /// How long it has after it was asked again.
+    pub const LAST_GRACE: Duration = Duration::from_secs(30);
+
+    /// The signal.
+    fn signal(self) -> Signal {
+        Signal::from_named_raw(self.signal).unwrap_or(Signal::INT)
+    }
 }
 
 impl Command {
@@ -138,6 +162,7 @@ impl Command {
             secrets: Secrets::default(),
             sandbox: None,
             cancel: None,
+            ending: None,
         }
     }
 }

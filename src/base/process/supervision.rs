@@ -13,7 +13,7 @@ use rustix::process::Pid;
 use tokio::{process::Child, time::sleep};
 
 use super::{
-    Cancel, Command,
+    Cancel, Command, Ending,
     ending::{fault_of, timeout_fault},
     group::ProcessGroup,
     launch::{Launched, launch},
@@ -54,9 +54,12 @@ impl CommandRun<'_> {
         let Self { shared, command, .. } = self;
         // Before the command: a forge that is killed an instant later must not leave it alive.
         shared.guardian.start();
+        if let Some(ending) = command.ending {
+            shared.guardian.announce(&self.mark.mark(), ending);
+        }
         let Launched { mut child, output, errors } =
             launch(command, &shared.environment, variables).await?;
-        let mut group = ProcessGroup::new(leader(&child)?, &shared.guardian);
+        let mut group = ProcessGroup::new(leader(&child)?, &shared.guardian, command.ending);
         let output = output.ok_or_else(|| Fault::new(Kind::Failed, "a command has no output"))?;
         let mut stream = CommandStream::new(
             shared,
@@ -70,6 +73,13 @@ impl CommandRun<'_> {
             never = stream.flow() => match never {},
             never = self.stop_in_time(&stop, &group) => match never {},
         };
+        if let (Some(ending), Some(_)) = (command.ending, stop.get()) {
+            // A shell may end at once, with what it waited for in the middle of its work.
+            tokio::select! {
+                () = group.outlast(ending, self.cancel.killed()) => {}
+                never = stream.flow() => match never {},
+            }
+        }
         let patience = if stop.get().is_some() { Duration::ZERO } else { LINGER };
         let drained = stream.drain(patience).await;
         let patience = if drained { patience } else { Duration::ZERO };
@@ -112,6 +122,10 @@ impl CommandRun<'_> {
             limit = out_of_time => StopReason::OutOfTime(limit),
         };
         stop.get_or_init(|| why);
+        if let Some(ending) = self.command.ending {
+            self.end_with_care(ending, target).await;
+            return pending().await;
+        }
         target.terminate();
         tokio::select! {
             () = sleep(self.shared.grace) => {}
@@ -122,8 +136,25 @@ impl CommandRun<'_> {
     }
 }
 
+impl CommandRun<'_> {
+    /// Asks `target`, waits, asks once more, waits, and kills what is left. Somebody who asks twice
+    /// spares it the first wait.
+    async fn end_with_care(&self, ending: Ending, target: &impl Endable) {
+        target.ask(ending);
+        tokio::select! {
+            () = sleep(ending.grace) => {}
+            () = self.cancel.killed() => {}
+        }
+        target.ask(ending);
+        sleep(Ending::LAST_GRACE.min(ending.grace)).await;
+        target.kill();
+    }
+}
+
 /// What can be told to end.
 pub trait Endable {
+    /// Asks it to, as a terminal would.
+    fn ask(&self, ending: Ending);
     /// Tells it to.
     fn terminate(&self);
     /// Gives it no choice.
@@ -131,6 +162,10 @@ pub trait Endable {
 }
 
 impl Endable for ProcessGroup<'_> {
+    fn ask(&self, ending: Ending) {
+        ProcessGroup::ask(self, ending);
+    }
+
     fn terminate(&self) {
         ProcessGroup::terminate(self);
     }

@@ -16,6 +16,7 @@ use rustix::{
 };
 
 use super::{
+    Ending,
     launch::{Launched, launch},
     supervision::{CommandRun, Endable, leader},
 };
@@ -53,6 +54,10 @@ pub async fn run(run: &CommandRun<'_>, variables: &[(&str, String)]) -> Result<(
 struct MainProcess(Pid);
 
 impl Endable for MainProcess {
+    fn ask(&self, ending: Ending) {
+        let _ = kill_process(self.0, ending.signal());
+    }
+
     fn terminate(&self) {
         let _ = kill_process(self.0, Signal::TERM);
         let _ = kill_process(self.0, Signal::CONT);

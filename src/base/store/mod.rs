@@ -46,6 +46,7 @@ mod retry;
 mod s3;
 mod settings;
 mod sidecar;
+mod status;
 mod text;
 mod transfer;
 mod upload;
@@ -67,6 +68,7 @@ pub use release::{
 };
 pub use settings::{Login, Logins, RegistryLogin, RegistrySecret, StoreSettings, Tempo, Waits};
 pub use sidecar::name as checksum_name;
+pub use status::http_status;
 pub use url::{STORE_KINDS, StoreUrl};
 
 use crate::model::{Fault, Kind, RELEASE_NAME_HELP, Sha256, check_file_name, check_release_name};

@@ -17,7 +17,7 @@ use super::{
     super::{
         CliError,
         actions::FailedOutput,
-        component_notes, ensure,
+        component_notes, deploy, ensure,
         next::{Claimed, claimed, settled},
         package, project,
         publish::Publish,
@@ -87,6 +87,7 @@ impl<'a> Stages<'a> {
             Stage::Package => self.package(),
             Stage::Release => self.release(),
             Stage::Pages => Ok(Did::well("there is no task of this name")),
+            Stage::Deploy => self.deploy(),
         }
     }
 
@@ -174,6 +175,19 @@ impl<'a> Stages<'a> {
             package::pack(self.session, &self.workspaces, self.facts.names, &layout.dist())?;
         self.voice.note(&package::text(&packed, layout))?;
         Ok(Did::well(format!("{} in {}", packed.len(), layout.display(&layout.dist()))))
+    }
+
+    /// Brings what is selected into the environments of the branch, up to the first that fails.
+    fn deploy(&mut self) -> Result<Did, CliError> {
+        let mut what = Vec::new();
+        for (environment, _) in self.facts.environments() {
+            let deployed = deploy::for_ci(self.session, environment, self.facts.words)?;
+            what.push(format!("{environment}: {}", deployed.what));
+            if deployed.code != 0 {
+                return Ok(Did { what: what.join("; "), code: deployed.code });
+            }
+        }
+        Ok(Did::well(what.join("; ")))
     }
 
     /// Publishes what was built here and is in no release yet, and nothing else.

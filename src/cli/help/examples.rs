@@ -1,7 +1,7 @@
 //! An example for each verb. A test parses them all.
 
 /// Lines that people can copy, by verb.
-const EXAMPLES: [(&str, &[&str]); 63] = [
+const EXAMPLES: [(&str, &[&str]); 67] = [
     ("init", &["forge init", "forge init --dry-run"]),
     (
         "add",
@@ -52,6 +52,17 @@ const EXAMPLES: [(&str, &[&str]); 63] = [
     ("release:prune", &["forge release:prune --keep 3", "forge release:prune --keep 3 --yes"]),
     ("promote", &["forge promote nats"]),
     ("history", &["forge history nats"]),
+    (
+        "deploy",
+        &[
+            "forge deploy test",
+            "forge deploy production api --from test",
+            "forge deploy test --dry-run",
+        ],
+    ),
+    ("rollback", &["forge rollback production api", "forge rollback production api --to v1.1.0"]),
+    ("ci:deploy", &["forge ci:deploy"]),
+    ("deployments", &["forge deployments", "forge deployments test", "forge deployments --log 7"]),
     ("outdated", &["forge outdated"]),
     ("bump", &["forge bump nats", "forge bump nats v2.11.0"]),
     ("lock", &["forge lock --update"]),

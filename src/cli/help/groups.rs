@@ -15,7 +15,7 @@ pub(super) struct VerbGroup {
 }
 
 /// All verbs that people see.
-pub(super) const GROUPS: [VerbGroup; 7] = [
+pub(super) const GROUPS: [VerbGroup; 8] = [
     VerbGroup { title: "Start", is_told: true, verbs: &["init", "add", "migrate", "doctor"] },
     VerbGroup {
         title: "Daily",
@@ -50,6 +50,7 @@ pub(super) const GROUPS: [VerbGroup; 7] = [
             "history",
         ],
     },
+    VerbGroup { title: "Deploy", is_told: false, verbs: &["deploy", "rollback", "deployments"] },
     VerbGroup {
         title: "Versions",
         is_told: false,
@@ -66,6 +67,7 @@ pub(super) const GROUPS: [VerbGroup; 7] = [
             "ci:package",
             "ci:release",
             "ci:pages",
+            "ci:deploy",
             "ci:close",
             "affected",
             "matrix",

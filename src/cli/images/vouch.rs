@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     cache::{InstallPlace, Installed, inspect},
     git,
-    image::{ImageOrigin, ImagePart, ImageSpec, inventories},
+    image::{ImageOrigin, ImagePart, ImageSources, ImageSpec, inventories},
     model::{
         ArtifactId, Fault, Layout,
         oci::{Descriptor, ImageReference},
@@ -29,10 +29,10 @@ impl ImageWork<'_> {
     ) -> Result<Vec<(Descriptor, ImageNote)>, Fault> {
         let parts = self.parts_of(spec);
         let tool = format!("forge-{}", own::VERSION);
-        let base = made.base.as_ref();
-        let mut notes = tokio::task::block_in_place(|| {
-            inventories(spec, &made.assembled, base, &parts, &tool)
-        })?;
+        let stages: Vec<_> = self.stages_of(spec).collect();
+        let sources = ImageSources { base: made.base.as_ref(), stages: &stages, parts: &parts };
+        let mut notes =
+            tokio::task::block_in_place(|| inventories(spec, &made.assembled, sources, &tool))?;
         notes.push(self.statement(spec, made).await?);
         Ok(notes)
     }
@@ -49,12 +49,15 @@ impl ImageWork<'_> {
 
     /// The images that the image of `spec` stands on: its base, and what its Dockerfile takes.
     fn bases_of(&self, spec: &ImageSpec) -> Vec<ImageReference> {
-        let base = self.wants.bases.get(&spec.name).cloned();
+        self.wants.bases.get(&spec.name).cloned().into_iter().chain(self.stages_of(spec)).collect()
+    }
+
+    /// The images that the Dockerfile of `spec` takes.
+    fn stages_of(&self, spec: &ImageSpec) -> impl Iterator<Item = ImageReference> {
         let from = self.wants.from.get(&spec.name).into_iter().flatten();
-        let from = from.filter_map(|(written, digest)| {
+        from.filter_map(|(written, digest)| {
             written.parse().ok().map(|it: ImageReference| it.pinned(*digest))
-        });
-        base.into_iter().chain(from).collect()
+        })
     }
 
     /// Who puts images together here.

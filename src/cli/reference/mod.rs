@@ -62,6 +62,12 @@ pub const TOPICS: &[ReferenceTopic] = &[
         body: keys::page,
     },
     ReferenceTopic {
+        name: "deployments",
+        title: "Deployments",
+        about: "`environments:` of `versions.yml` says where to, `deploy:` of a spec how: a command, or a mapping. [The guide](../guides/deployments.md) has an example.",
+        body: keys::page,
+    },
+    ReferenceTopic {
         name: "templates",
         title: "Templates",
         about: "Text in `{{ … }}` is an expression of [Jinja](https://docs.rs/minijinja/latest/minijinja/syntax/index.html), as minijinja reads it; `{% if %}`, `{% for %}` and `{% set %}` work too, and comments are `{{# … #}}`. A word that nobody defined is an error. A value that begins with `{{` stands in quotes in YAML.",

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Stage;
 use crate::{
+    deploy::may_deploy,
     model::Name,
     provenance::{Permission, Surroundings, may_publish_to},
     release::is_project_tag,
     service,
-    workspace::{Task, Workspace},
+    workspace::{DeployEnvironment, Task, Workspace},
 };
 
 /// The group that CI works on if nobody names anything.
@@ -97,7 +98,12 @@ pub fn words(workspace: &Workspace, said: &[String]) -> Vec<String> {
 /// What becomes of each stage, or of the one that was called by its name.
 #[must_use]
 pub fn plan(facts: &Facts) -> Vec<Planned> {
-    let wanted = |stage: &Stage| facts.only.is_none_or(|only| only == *stage);
+    // Who has no environments deploys nothing, and need not be told so.
+    let deploys = !facts.workspace.environments.is_empty();
+    let wanted = |stage: &Stage| match facts.only {
+        Some(only) => only == *stage,
+        None => deploys || *stage != Stage::Deploy,
+    };
     Stage::ALL.into_iter().filter(wanted).map(|stage| facts.planned(stage)).collect()
 }
 
@@ -160,6 +166,7 @@ impl Facts<'_> {
     /// Why `stage` does not run.
     fn obstacle(&self, stage: Stage, is_replaced: bool) -> Option<String> {
         match stage {
+            Stage::Deploy if !is_replaced => self.deploys_nothing(),
             Stage::Pages if !is_replaced => Some(format!("there is no task `{stage}`")),
             _ if stage.is_public() => self.keeps_private(is_replaced),
             _ if is_replaced => None,
@@ -188,12 +195,57 @@ impl Facts<'_> {
         }
         let permission = self.permission(is_replaced);
         // Who types `forge ci:pages` wants just that.
-        let is_asked = self.wish == PublishChoice::Asked || self.only == Some(Stage::Pages);
+        let is_task = [Some(Stage::Pages), Some(Stage::Deploy)].contains(&self.only);
+        let is_asked = self.wish == PublishChoice::Asked || is_task;
         match permission {
             _ if permission.allows(is_asked) => None,
             Permission::Never(why) => Some(why),
             Permission::Yes(why) | Permission::OnRequest(why) => Some(format!("{why} (--publish)")),
         }
+    }
+
+    /// The environments that this run deploys to, each with why; those that come after others, behind
+    /// them.
+    #[must_use]
+    pub fn environments(&self) -> Vec<(&str, String)> {
+        let mut found: Vec<(&DeployEnvironment, String)> = Vec::new();
+        for environment in &self.workspace.environments {
+            if let Permission::Yes(why) = may_deploy(self.surroundings, environment) {
+                found.push((environment, why));
+            }
+        }
+        let all = &self.workspace.environments;
+        let depth = |environment: &DeployEnvironment| {
+            let before = |it: &DeployEnvironment| {
+                all.iter().find(|other| Some(&other.name) == it.after.as_ref()).cloned()
+            };
+            std::iter::successors(before(environment), before).take(all.len()).count()
+        };
+        found.sort_by_key(|(environment, _)| depth(environment));
+        found.into_iter().map(|(environment, why)| (environment.name.as_str(), why)).collect()
+    }
+
+    /// Why this run deploys nothing.
+    fn deploys_nothing(&self) -> Option<String> {
+        if let PublishChoice::Forbidden("--no-publish") = self.wish {
+            return Some("--no-publish forbids it".into());
+        }
+        if self.is_part {
+            return Some(
+                "this is one of several jobs, and `forge ci:deploy` comes after them".into(),
+            );
+        }
+        if self.workspace.environments.is_empty() {
+            return Some("versions.yml has no `environments`".into());
+        }
+        if !self.environments().is_empty() {
+            return None;
+        }
+        let permissions = self.workspace.environments.iter();
+        let permissions = permissions.map(|it| may_deploy(self.surroundings, it));
+        let mut whys: Vec<String> = permissions.map(|it| it.why().to_owned()).collect();
+        whys.dedup();
+        Some(whys.join("; "))
     }
 
     /// Whether others may see what happens here. A task may show it to anybody, whatever the store is.
@@ -209,6 +261,10 @@ impl Facts<'_> {
             Stage::Test => {
                 let tasks: Vec<_> = self.tests().iter().map(|task| task.name.as_str()).collect();
                 tasks.join(", ")
+            }
+            Stage::Deploy => {
+                let all = self.environments().into_iter();
+                all.map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>().join("; ")
             }
             Stage::Release | Stage::Pages => match self.wish {
                 PublishChoice::Asked => "--publish asks for it".into(),

@@ -15,11 +15,14 @@ pub enum Stage {
     Release,
     /// Publishes pages, by a task.
     Pages,
+    /// Brings what is released into the environments of the branch.
+    Deploy,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Build, Self::Test, Self::Package, Self::Release, Self::Pages];
+    pub const ALL: [Self; 6] =
+        [Self::Build, Self::Test, Self::Package, Self::Release, Self::Pages, Self::Deploy];
 
     /// What it is called; a task of the workspace with this name replaces it.
     #[must_use]
@@ -30,13 +33,14 @@ impl Stage {
             Self::Package => "ci:package",
             Self::Release => "ci:release",
             Self::Pages => "ci:pages",
+            Self::Deploy => "ci:deploy",
         }
     }
 
     /// Whether others see what it does.
     #[must_use]
     pub fn is_public(self) -> bool {
-        matches!(self, Self::Release | Self::Pages)
+        matches!(self, Self::Release | Self::Pages | Self::Deploy)
     }
 }
 

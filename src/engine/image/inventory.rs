@@ -14,7 +14,7 @@ use crate::{
     disk::{MOST_OF_TEXT, read_text},
     model::{
         Fault, Platform, Stamp,
-        oci::{Annotations, Descriptor, SPDX},
+        oci::{Annotations, Descriptor, ImageReference, SPDX},
     },
     store::ImageNote,
     workspace::BINARIES,
@@ -34,6 +34,17 @@ pub struct ImagePart {
     pub cargo_lock: Option<PathBuf>,
 }
 
+/// What an image is put together from.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageSources<'s> {
+    /// What it stands on.
+    pub base: Option<&'s BaseImage>,
+    /// What its Dockerfile takes, by digest.
+    pub stages: &'s [ImageReference],
+    /// What was built for it.
+    pub parts: &'s [ImagePart],
+}
+
 /// The inventory of the image of each platform, with the manifest that it is about. `tool` says who
 /// writes it: `forge-0.1.0`.
 ///
@@ -42,8 +53,7 @@ pub struct ImagePart {
 pub fn inventories(
     spec: &ImageSpec,
     assembled: &Assembled,
-    base: Option<&BaseImage>,
-    parts: &[ImagePart],
+    sources: ImageSources<'_>,
     tool: &str,
 ) -> Result<Vec<(Descriptor, ImageNote)>, Fault> {
     let mut all = Vec::new();
@@ -52,8 +62,11 @@ pub fn inventories(
             continue;
         };
         let mut packages = Packages::new(spec, manifest, platform);
-        packages.add_base(base, platform);
-        for part in parts.iter().filter(|part| part.stamp.platform == platform) {
+        packages.add_base(sources.base, platform);
+        for (at, stage) in sources.stages.iter().enumerate() {
+            packages.add_stage(at, stage);
+        }
+        for part in sources.parts.iter().filter(|part| part.stamp.platform == platform) {
             packages.add_part(part)?;
         }
         let note = ImageNote {
@@ -103,6 +116,19 @@ impl Packages {
         package["comment"] = "what is in it is not listed here".into();
         self.listed.push(package);
         self.relate(IMAGE, "DESCENDANT_OF", BASE);
+    }
+
+    /// An image that the Dockerfile takes: to stand on, or to copy from.
+    fn add_stage(&mut self, at: usize, stage: &ImageReference) {
+        let id = format!("SPDXRef-From-{}", at + 1);
+        let (name, url) = (stage.repository.to_string(), stage.package_url());
+        let mut package = package(&id, &name, stage.tag.as_deref(), &url);
+        package["primaryPackagePurpose"] = "CONTAINER".into();
+        package["comment"] =
+            "the Dockerfile takes it; what is in it, and what commands add, is not listed here"
+                .into();
+        self.listed.push(package);
+        self.relate(&id, "BUILD_DEPENDENCY_OF", IMAGE);
     }
 
     fn add_part(&mut self, part: &ImagePart) -> Result<(), Fault> {

@@ -36,7 +36,7 @@ pub use dockerfile::{
     BuildEngine, DockerContext, DockerfileImages, ENGINE_VARIABLE, EngineBuild, adopt,
 };
 pub use elf::interpreter;
-pub use inventory::{ImagePart, inventories};
+pub use inventory::{ImagePart, ImageSources, inventories};
 pub use layers::{LayerPlan, binaries_layer, files_digest, files_layer};
 pub use look::{ImageState, look_at};
 pub use origin::{ImageOrigin, image_statements, trusted_image};

@@ -51,7 +51,7 @@ pub use released::{is_remote, read_stamp};
 pub use shared::upstream_key;
 pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
 pub use tree::SourceTreeState;
-pub use trust::{distrust, trusted_repositories};
+pub use trust::{builder_of_asset, distrust, trusted_repositories};
 pub use use_rules::UseRules;
 pub use want::{ArtifactSpec, RecipePrint, Wants};
 pub use withdraw::withdraw_distrusted;

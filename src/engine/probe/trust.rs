@@ -4,9 +4,12 @@
 
 use crate::{
     cache::ArtifactRecord,
-    model::{Environment, LockedAsset},
-    provenance::{Builder, RunClass, Trust, refusal},
-    store::StoreUrl,
+    model::{Environment, Fault, LockedAsset, Name, Sha256},
+    provenance::{
+        Builder, MAX_BYTES, RunClass, Trust, distrusted, judge, promotion_name, read_statements,
+        refusal, statement_name,
+    },
+    store::{Store, StoreUrl, read_text},
     workspace::Workspace,
 };
 
@@ -65,6 +68,47 @@ fn repositories(stores: &[String], environment: &Environment) -> Vec<String> {
         StoreUrl::Dir(_) | StoreUrl::S3 { .. } | StoreUrl::Oci(_) => None,
     };
     stores.iter().filter_map(repository).collect()
+}
+
+/// Who built the asset `asset` of `name` in the release `tag` of `store`; nobody is asked unless the
+/// workspace wants to know. `sha256` is the digest that the asset will be held to.
+///
+/// # Errors
+/// `Verification` if the workspace does not take assets of whoever built it; `Store` if that
+/// cannot be read.
+pub async fn builder_of_asset(
+    workspace: &Workspace,
+    name: &Name,
+    (store, tag, asset): (&dyn Store, &str, &str),
+    sha256: Option<Sha256>,
+) -> Result<Option<String>, Fault> {
+    if workspace.trust == Trust::Any {
+        return Ok(None);
+    }
+    let label = format!("{tag}/{asset} from {}", store.url());
+    let refused = |why: String| distrusted(name.as_str(), &label, why);
+    let sha256 = sha256.ok_or_else(|| {
+        refused(
+            "neither forge.lock nor a .sha256 file gives its digest, which provenance is about"
+                .into(),
+        )
+    })?;
+    let repositories = trusted_repositories(workspace);
+    let (mut statements, mut unread, mut why) = (Vec::new(), None, String::new());
+    for name in [statement_name(asset), promotion_name(asset)] {
+        let text = read_text(store, tag, &name, MAX_BYTES).await?.unwrap_or_default();
+        match read_statements(&text) {
+            Ok(read) => statements.extend(read),
+            Err(wrong) => {
+                unread = Some(format!("its provenance {name} cannot be used: {wrong}"));
+            }
+        }
+        match judge(Trust::Ci, &repositories, sha256, &statements) {
+            Ok(builder) => return Ok(builder.map(|builder| builder.id().to_owned())),
+            Err(reason) => why = reason,
+        }
+    }
+    Err(refused(unread.unwrap_or(why)))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{CatalogEntry, Pin, Pins, ReleaseCatalog};
 use crate::{
     image::{ReleasedImage, image_tag},
-    model::{LockedImage, Name, Platform, Revision, oci::ImageRepository},
+    model::{Locked, LockedImage, Name, Platform, Revision, Version, oci::ImageRepository},
     store::ReleaseInfo,
     workspace::{Subsystem, Workspace},
 };
@@ -30,6 +30,7 @@ impl ImagePin {
     pub fn from_workspace(workspace: &Workspace, names: &BTreeSet<Name>) -> Vec<Self> {
         let pin = |subsystem: &Subsystem| {
             let image = subsystem.image.as_ref()?;
+            let locked = workspace.lock.subsystems.get(&subsystem.name).cloned();
             Some(Self {
                 name: subsystem.name.clone(),
                 repository: image.repo.clone(),
@@ -37,10 +38,10 @@ impl ImagePin {
                 platforms: image.platforms.clone(),
                 pin: Pin {
                     name: subsystem.name.clone(),
-                    version: subsystem.version.clone(),
+                    version: last_version(subsystem, locked.as_ref()),
                     scheme: subsystem.scheme.clone(),
                     tag: subsystem.tag.clone(),
-                    locked: workspace.lock.subsystems.get(&subsystem.name).cloned(),
+                    locked,
                     binary: subsystem.binaries.first().cloned().unwrap_or_default(),
                     compression: subsystem.compression,
                 },
@@ -59,6 +60,14 @@ impl ImagePin {
     pub fn locked(&self) -> Option<&LockedImage> {
         self.pin.lock()?.image.as_ref()
     }
+}
+
+/// The version of `subsystem`. What follows the project's tag has none elsewhere; there the one that
+/// `forge.lock` has counts, which was released last.
+fn last_version(subsystem: &Subsystem, locked: Option<&Locked>) -> Version {
+    let is_elsewhere = subsystem.follows_tag && subsystem.version.is_unreleased();
+    let last = locked.filter(|_| is_elsewhere).map(|locked| Version::new(&locked.version));
+    last.and_then(Result::ok).unwrap_or_else(|| subsystem.version.clone())
 }
 
 /// Sorts images as releases are: by subsystem, the newest first.

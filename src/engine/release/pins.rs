@@ -52,7 +52,8 @@ impl Pins {
             binary: subsystem.binaries[0].clone(),
             compression: subsystem.compression,
         };
-        let pins = workspace.subsystems.values().map(pin);
+        let released = workspace.subsystems.values().filter(|one| one.releases_binaries());
+        let pins = released.map(pin);
         let is_locking = !workspace.stores.is_empty();
         Self { is_locking, ..Self::new(workspace.platforms.clone(), pins) }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    LoadInputs, Subsystem, Workspace, WrittenText,
+    LoadInputs, Subsystem, Workspace, WrittenText, deploy,
     documents::{Documents, Parsed, ParsedSpec},
     files::{SpecFile, Specs},
     graph, image,
@@ -124,6 +124,7 @@ fn resolve(
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
     let settings = settings::resolve(manifest, &mut found);
+    let environments = deploy::environments(manifest, &mut found);
     let engine = TemplateEngine::new().checking(outside.syntax_check.clone());
     let loader = Loader {
         layout,
@@ -153,6 +154,7 @@ fn resolve(
     diagnostics.extend(graph::check(&drafts, &known));
     diagnostics.extend(service::check(&drafts, &known));
     diagnostics.extend(image::check(&drafts, &known));
+    diagnostics.extend(deploy::check(&drafts, &known));
     diagnostics.extend(listed.misplaced.iter().cloned());
     let mut all_tasks = tasks;
     all_tasks.append(&mut included.tasks);
@@ -172,6 +174,10 @@ fn resolve(
     }
 
     let contents = documents.contents(&included);
+    let deploys = drafts
+        .iter_mut()
+        .filter_map(|draft| Some((draft.name.clone(), draft.deploy.take()?.deploy?)));
+    let deploys = deploys.collect();
     let mut subsystems = subsystems(drafts)?;
     let images = subsystems.values_mut().filter_map(|subsystem| subsystem.image.as_mut());
     image::with_platforms(images, &settings.platforms);
@@ -187,6 +193,9 @@ fn resolve(
         trust: settings.trust,
         image_trust: settings.image_trust,
         mode: mode(manifest),
+        deploys,
+        environments,
+        ledger: manifest.ledger.as_ref().map(|folder| layout.root().join(&folder.text)),
         env,
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),
         groups,

@@ -4,6 +4,7 @@
 
 mod build;
 mod cycles;
+mod deploy;
 mod discover;
 mod documents;
 mod doubts;
@@ -46,6 +47,7 @@ use std::{
     time::Duration,
 };
 
+pub use deploy::{Deploy, DeployEnvironment, DeployWords, HealthGate, HealthProbe};
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
 pub use feed::{Index, TagFormat, VersionSource};
@@ -121,6 +123,12 @@ pub struct Workspace {
     pub subsystems: BTreeMap<Name, Subsystem>,
     /// `tasks:` of the manifest and of all specs, by their names.
     pub tasks: BTreeMap<String, Task>,
+    /// `deploy:` of the specs, by their subsystems.
+    pub deploys: BTreeMap<Name, Deploy>,
+    /// `environments:`, in the order written.
+    pub environments: Vec<DeployEnvironment>,
+    /// `ledger:`.
+    pub ledger: Option<PathBuf>,
     /// `env:` of the manifest, as far as it is known before anything runs.
     pub env: BTreeMap<String, Text>,
     /// `output:`: `prefixed`, `grouped`, `plain` or `quiet`.

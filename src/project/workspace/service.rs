@@ -194,7 +194,7 @@ fn command(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Opt
 }
 
 /// signal(7): those numbers that are the same on Linux and macOS, and two that are not.
-fn signal_number(name: &str) -> i32 {
+pub(super) fn signal_number(name: &str) -> i32 {
     let is_linux = cfg!(target_os = "linux");
     match name {
         "HUP" => 1,
@@ -219,7 +219,7 @@ fn signal_number(name: &str) -> i32 {
     }
 }
 
-fn span(node: &Node, key: &str, found: &mut Findings) -> Option<Duration> {
+pub(super) fn span(node: &Node, key: &str, found: &mut Findings) -> Option<Duration> {
     scalar(node, key).and_then(|written| build::duration(&written, found))
 }
 

@@ -10,6 +10,7 @@ use minijinja::value::Value as Word;
 
 use super::{
     Assignments, Build, SeenEnvironment, SharedInputs, Source, Subsystem, Task, Text, build,
+    deploy::{self, DeployDraft},
     discover::DiscoveredFolder,
     feed::Inference,
     image::{self, ImageDraft, ImageInputs},
@@ -85,6 +86,8 @@ pub struct SubsystemDraft {
     pub service: Option<ServiceDraft>,
     /// Its image.
     pub image: Option<ImageDraft>,
+    /// How it is deployed.
+    pub deploy: Option<DeployDraft>,
     /// `group`.
     pub groups: Vec<String>,
     /// The subsystem, if nothing in its spec is wrong.
@@ -112,6 +115,10 @@ pub fn resolve(
     let tasks = own_tasks(identity, doc, around, &home, &scope, found, in_manifest);
     let service =
         doc.service.as_ref().map(|entry| service::resolve(entry, &declared, &scope, found));
+    let deploy = doc.deploy.as_ref().map(|entry| {
+        let declared = (&declared.env, &declared.pass_env);
+        deploy::resolve(entry, doc, around.manifest, declared, &scope, found)
+    });
     let binaries = binaries(name, &doc.binary, platform, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
     let resolved_source = source::resolve(doc.source.as_ref(), version, around, &scope, found);
@@ -179,6 +186,7 @@ pub fn resolve(
         tasks,
         service,
         image,
+        deploy,
         groups,
         subsystem,
     }

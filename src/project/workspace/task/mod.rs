@@ -28,7 +28,7 @@ pub use words::is_free;
 
 use super::template::ScopeWords;
 use crate::{
-    manifest::Scalar,
+    manifest::{Quoting, Scalar},
     model::{Name, Span},
     process::Shell,
 };
@@ -120,6 +120,11 @@ pub struct Task {
 pub struct TaskText(pub(super) Scalar);
 
 impl TaskText {
+    /// A text that stands in no file.
+    pub fn unplaced(text: &str) -> Self {
+        Self(Scalar { text: text.to_owned(), bytes: 0..0, style: Quoting::Plain })
+    }
+
     /// The text as it is written.
     pub fn source(&self) -> &str {
         &self.0.text

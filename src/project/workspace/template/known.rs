@@ -26,6 +26,7 @@ const EVERYWHERE: &str = "Everywhere";
 const SPECS: &str = "In specs";
 const FOUND: &str = "In specs with `discover`";
 const TASKS: &str = "In tasks";
+const DEPLOYS: &str = "In `deploy` and in the URLs of environments";
 
 /// All of them, place by place.
 pub const TEMPLATE_WORDS: &[TemplateWord] = &[
@@ -82,6 +83,34 @@ pub const TEMPLATE_WORDS: &[TemplateWord] = &[
         "Each capture of the path, under its own name: `{{ provider }}`.",
         "aws",
     ),
+    word(DEPLOYS, "environment", "The environment.", "test"),
+    word(DEPLOYS, "url", "Its URL. An error if it has none.", "https://test.example.org"),
+    word(
+        DEPLOYS,
+        "version",
+        "The version that is deployed, which may be an earlier one.",
+        "v1.2.0",
+    ),
+    word(
+        DEPLOYS,
+        "digest",
+        "The digest of the image's index, or of the packed asset.",
+        "sha256:3c37…",
+    ),
+    word(
+        DEPLOYS,
+        "image",
+        "The repository of the image, if the subsystem has one.",
+        "ghcr.io/acme/api",
+    ),
+    word(
+        DEPLOYS,
+        "files",
+        "The folder with its binaries, if it has no image. Only in commands.",
+        "/home/you/shop/.forge/state/staging/…/files",
+    ),
+    word(DEPLOYS, "config", "The settings, as `config.NAME`.", "2"),
+    word(DEPLOYS, "pr", "The number of the pull request, where there is one.", "17"),
     word(TASKS, "task", "The task's name.", "nats:test"),
     word(TASKS, "dir", "The folder of the file that the task stands in.", "/home/you/telemetry"),
     word(TASKS, "cwd", "The folder that forge was called in.", "/home/you/telemetry/web"),

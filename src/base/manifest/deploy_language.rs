@@ -1,0 +1,194 @@
+//! The language of deployments, as tables: environments of `versions.yml`, and what a spec says of
+//! how its subsystem is brought into one.
+
+use super::{
+    language::{NAME, NAMES, field},
+    service_language::SIGNALS,
+    shape::{
+        Mapping,
+        Presence::{Optional, With},
+        Shape::{self, Choice, Count, Flag, List, Map, OneOf, Text, Value},
+    },
+};
+
+const COMMAND: Shape = Text("a command");
+const COMMANDS: Shape = OneOf(&[COMMAND, List(&COMMAND)]);
+const DURATION: Shape = Text("a duration such as `30s`, `5m` or `7d`");
+const VARIABLE: Shape = Text("the name of an environment variable");
+const URL: Shape = Text("a URL such as `https://test.example.org`");
+const VALUE: Shape = Value;
+
+/// Where subsystems are deployed to.
+pub const ENVIRONMENTS: Shape = Map("names of environments", &Shape::Record(&ENVIRONMENT));
+
+static ENVIRONMENT: Mapping = Mapping {
+    what: "an environment",
+    exactly_one: &[],
+    fields: &[
+        field(
+            "branch",
+            Optional,
+            Text("the name of a branch"),
+            "The branch whose runs of CI deploy to it. Without one, only people do.",
+        )
+        .example("main"),
+        field(
+            "pull_request",
+            Optional,
+            Flag,
+            "Whether each pull request has an environment of this kind of its own.",
+        )
+        .example("true"),
+        field("url", Optional, URL, "Where people find it; `{{ url }}` in `deploy`.")
+            .example(r#""https://test.example.org""#),
+        field(
+            "after",
+            Optional,
+            Text("the name of an environment"),
+            "Only what succeeded there is deployed, by its digest.",
+        )
+        .example("test"),
+        field(
+            "timeout",
+            Optional,
+            DURATION,
+            "How long a deployment to it may take, with its gates.",
+        )
+        .default("`1h`")
+        .example("30m"),
+        field(
+            "max",
+            With("pull_request"),
+            Count,
+            "How many pull requests have one at the same time.",
+        )
+        .default("3")
+        .example("5"),
+        field(
+            "ttl",
+            With("pull_request"),
+            DURATION,
+            "How long after its last deployment the one of a pull request stays.",
+        )
+        .default("`7d`")
+        .example("3d"),
+    ],
+};
+
+/// How a subsystem is deployed: the command alone, or all that can be said of it.
+pub const DEPLOY: Shape = OneOf(&[COMMAND, Shape::Record(&FORM)]);
+
+static FORM: Mapping = Mapping {
+    what: "how something is deployed",
+    exactly_one: &["run"],
+    fields: &[
+        field("run", Optional, COMMANDS, "The commands that bring it there, one after the other.")
+            .example("rsync -a {{ files }}/ web@test.example.org:/srv/api/"),
+        field(
+            "undo",
+            Optional,
+            COMMANDS,
+            "The commands that bring an earlier version back, if those of `run` do not.",
+        )
+        .default("those of `run`")
+        .example("./switch-back.sh {{ version }}"),
+        field(
+            "stack",
+            Optional,
+            Text("a name such as `shop-{{ environment }}`"),
+            "What it changes there. Of deployments with the same stack, one runs at a time.",
+        )
+        .default("`{{ name }}-{{ environment }}`")
+        .example(r#""shop-{{ environment }}""#),
+        field(
+            "config",
+            Optional,
+            Map("names of settings", &VALUE),
+            "Settings, as `{{ config.NAME }}` and as YAML in `STACK_INPUT_YAML`. A rollback has those of the version it goes back to.",
+        )
+        .example(r#"{ replicas: 2, image: "{{ image }}@{{ digest }}" }"#),
+        field(
+            "secrets",
+            Optional,
+            OneOf(&[VARIABLE, List(&VARIABLE)]),
+            "Environment variables that it cannot do without. They are looked for before anything runs, and masked in all that is printed.",
+        )
+        .example("[DEPLOY_KEY]"),
+        field(
+            "needs",
+            Optional,
+            OneOf(&[NAME, NAMES]),
+            "Subsystems that must be deployed and healthy there before.",
+        )
+        .example("[db]"),
+        field("smoke", Optional, COMMANDS, "What must succeed once, after it was deployed.")
+            .example("curl -fsS {{ url }}/version"),
+        field("health", Optional, Shape::Record(&HEALTH), "What must hold for some time after that.")
+            .example(r#"{ http: "{{ url }}/healthz", for: 2m }"#),
+        field(
+            "rollback",
+            Optional,
+            Choice(&["auto", "no"]),
+            "Whether a deployment that fails is followed by one of the last version that passed its gates.",
+        )
+        .default("`no`")
+        .example("auto"),
+        field("stop", Optional, Shape::Record(&STOP), "How its commands are told to end.")
+            .example("{ signal: INT, grace: 5m }"),
+        field("timeout", Optional, DURATION, "How long it may take, with its gates.")
+            .default("that of the environment")
+            .example("20m"),
+        field("retry", Optional, Count, "How often commands of `run` that failed are run again.")
+            .default("0")
+            .example("1"),
+    ],
+};
+
+static HEALTH: Mapping = Mapping {
+    what: "how a deployment is healthy",
+    exactly_one: &["http", "tcp", "run"],
+    fields: &[
+        field("http", Optional, URL, "It answers there with a status below 400.")
+            .example(r#""{{ url }}/healthz""#),
+        field("tcp", Optional, Text("a port as `HOST:PORT`"), "Somebody listens there.")
+            .example("db.example.org:5432"),
+        field("run", Optional, COMMAND, "A command that succeeds.").example("./is-healthy.sh"),
+        field("for", Optional, DURATION, "How long it must hold without a break.")
+            .default("`30s`")
+            .example("2m"),
+        field("period", Optional, DURATION, "How long from look to look.")
+            .default("`5s`")
+            .example("2s"),
+        field("timeout", Optional, DURATION, "How long one look may take.")
+            .default("the period")
+            .example("1s"),
+        field("retries", Optional, Count, "How many looks may fail until the first that does not.")
+            .default("12")
+            .example("30"),
+        field("delay", Optional, DURATION, "How long to wait before the first look.")
+            .example("10s"),
+    ],
+};
+
+static STOP: Mapping = Mapping {
+    what: "how a deployment is ended",
+    exactly_one: &[],
+    fields: &[
+        field(
+            "signal",
+            Optional,
+            Choice(SIGNALS),
+            "The signal that asks its commands, as a terminal would.",
+        )
+        .default("`INT`")
+        .example("TERM"),
+        field(
+            "grace",
+            Optional,
+            DURATION,
+            "How long until it is asked again, after which it has 30 s more until all is killed.",
+        )
+        .default("`5m`")
+        .example("1m"),
+    ],
+};

@@ -1,0 +1,107 @@
+//! What the verbs of deployments work with: the ledger of the workspace, its stores and registries.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    deploy::{ArtifactFinder, DeployHost, Journal},
+    model::{Fault, Kind},
+    process::Runner,
+    store::{Registries, Store, StoreSettings, StoreUrl, Waits, default_url},
+    workspace::Workspace,
+};
+
+use super::super::session::Session;
+
+/// Who is told a line.
+type Listener<'a> = &'a (dyn Fn(&str) + Sync);
+
+/// What deployments of a workspace are worked on with.
+pub(in super::super) struct DeployDesk {
+    /// Where they are written down.
+    pub(in super::super) ledger: Journal,
+    stores: Vec<Arc<dyn Store>>,
+    registries: Registries,
+    settings: StoreSettings,
+    runner: Runner,
+}
+
+impl DeployDesk {
+    /// That of `workspace`.
+    pub(in super::super) fn open(session: &Session, workspace: &Workspace) -> Result<Self, Fault> {
+        let console = session.console();
+        let waits = Waits(Arc::new(move |why| console.err(&format!("waiting: {why}\n"))));
+        let settings = StoreSettings { waits, ..session.store_settings(workspace) };
+        Ok(Self {
+            ledger: ledger(workspace)?,
+            stores: session.stores(workspace)?.all,
+            registries: Registries::new(&settings),
+            settings,
+            runner: session.host.runner(1),
+        })
+    }
+
+    /// What finds what is released.
+    pub(super) fn finder<'a>(&'a self, workspace: &'a Workspace) -> ArtifactFinder<'a> {
+        ArtifactFinder { workspace, stores: &self.stores, registries: &self.registries }
+    }
+
+    /// What deployments are carried out with, which tell what happens, and what commands print.
+    pub(super) fn host<'a>(
+        &'a self,
+        session: &'a Session,
+        workspace: &'a Workspace,
+        (tell, line): (Listener<'a>, Listener<'a>),
+    ) -> DeployHost<'a> {
+        let surroundings = session.surroundings();
+        let url = surroundings.run_url().map_or(String::new(), |url| format!(" ({url})"));
+        DeployHost {
+            workspace,
+            finder: self.finder(workspace),
+            ledger: &self.ledger,
+            runner: &self.runner,
+            cancel: session.host.cancel().clone(),
+            variables: session.host.environment(),
+            settings: self.settings.clone(),
+            run: format!("{}{url}", surroundings.describe()),
+            tell,
+            line,
+        }
+    }
+}
+
+/// Who is told what happens, and what commands print.
+pub(super) fn voice(session: &Session) -> (impl Fn(&str) + Sync, impl Fn(&str) + Sync) {
+    let (console, is_quiet) = (session.console(), session.flags.quiet);
+    let secrets = session.host.secrets().clone();
+    let tell = move |text: &str| {
+        if !is_quiet {
+            console.err(&format!("{}\n", secrets.mask(text)));
+        }
+    };
+    let line = move |text: &str| {
+        if !is_quiet {
+            console.err(&format!("  {text}\n"));
+        }
+    };
+    (tell, line)
+}
+
+/// The ledger of `workspace`.
+pub(super) fn ledger(workspace: &Workspace) -> Result<Journal, Fault> {
+    Journal::in_folder(&folder(workspace)?)
+}
+
+fn folder(workspace: &Workspace) -> Result<PathBuf, Fault> {
+    if let Some(named) = &workspace.ledger {
+        return Ok(named.clone());
+    }
+    // As a store of its own has it, whose name tells this workspace from others of the same name.
+    match default_url(&workspace.project, &workspace.layout)? {
+        StoreUrl::Dir(store) => {
+            let name = store.file_name().map(PathBuf::from).unwrap_or_default();
+            Ok(workspace.layout.user().data()?.join("deployments").join(name))
+        }
+        _ => Err(Fault::new(Kind::Usage, "there is no folder for the ledger of deployments")
+            .hint("name one in versions.yml: `ledger: FOLDER`")),
+    }
+}

@@ -1,0 +1,327 @@
+//! One deployment, from its line in the ledger to what its gates say.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
+
+use super::{
+    Claim, DeployOrder, DeployOwner, DeployState, Deployer, Deployment, StateChange, Ticket,
+    health::{HealthVerdict, HealthWatch},
+};
+use crate::{
+    cache::stage,
+    model::{Fault, Kind, Secrets},
+    process::{Command, CommandLine, Ending, Inherit},
+    store::http_status,
+    workspace::{HealthGate, HealthProbe, Places, TaskText},
+};
+
+/// How often it is looked whether its turn has come.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What became of a deployment, before its end is written down.
+pub(super) struct Attempt {
+    /// It, which is ours while this lives.
+    pub ticket: Ticket,
+    /// Whether its commands began.
+    pub began: bool,
+    /// Why it failed.
+    pub outcome: Result<(), Fault>,
+}
+
+/// What the commands of one deployment run with.
+struct CommandFrame {
+    command: Command,
+    places: Places,
+    deadline: Instant,
+    limit: Duration,
+}
+
+impl Deployer<'_> {
+    /// Brings `order` there and looks at its gates. The last state is left to be written down.
+    ///
+    /// # Errors
+    /// If it cannot be written down that it begins; then nothing of it happened.
+    pub(super) async fn attempt(
+        &self,
+        order: &DeployOrder<'_>,
+        within: Option<u64>,
+    ) -> Result<Attempt, Fault> {
+        let host = &self.host;
+        let why = match order.back_from {
+            Some(from) => format!("to bring {} back after deployment {from}", order.label()),
+            None => format!("asked for by {}", host.run),
+        };
+        let ticket = host.ledger.open(self.record(order), &why)?;
+        let mut began = false;
+        let outcome = self.carried_out(order, within, ticket.id, &mut began).await;
+        Ok(Attempt { ticket, began, outcome })
+    }
+
+    fn record(&self, order: &DeployOrder<'_>) -> Deployment {
+        Deployment {
+            id: 0,
+            environment: order.environment.name.clone(),
+            name: order.name.to_string(),
+            version: order.version.clone(),
+            artifact: order.artifact.clone(),
+            stack: order.stack.clone(),
+            config: order.words.config.clone(),
+            url: order.words.url.clone(),
+            back_from: order.back_from,
+            forced: order.forced,
+            run: self.host.run.clone(),
+            owner: DeployOwner::this(),
+            changes: Vec::new(),
+        }
+    }
+
+    async fn carried_out(
+        &self,
+        order: &DeployOrder<'_>,
+        within: Option<u64>,
+        id: u64,
+        began: &mut bool,
+    ) -> Result<(), Fault> {
+        self.turn(order, within, id).await?;
+        let staging = stage(&self.host.workspace.layout)?;
+        let files = self.host.finder.fetch(&order.name, &order.artifact, staging.folder()).await?;
+        let frame = self.frame(order, id, files.as_deref());
+        let commands = order.commands();
+        let step =
+            |state, why: &str| self.host.ledger.advance(id, vec![StateChange::now(state, why)]);
+        step(DeployState::Deploying, &format!("{} is there, as its digest says", order.label()))?;
+        *began = true;
+        (self.host.tell)(&format!("deploying {} to {}", order.label(), order.environment.name));
+        for command in commands {
+            self.retried(order, &frame, command).await?;
+        }
+        step(DeployState::Verifying, "its commands succeeded")?;
+        for command in &order.deploy.smoke {
+            let ran = self.run(order, &frame, command).await;
+            ran.map_err(|fault| {
+                fault.within(format!("the smoke test of {} failed", order.label()))
+            })?;
+        }
+        match &order.deploy.health {
+            Some(gate) => self.health(order, &frame, gate).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the turn of the deployment `id`.
+    async fn turn(
+        &self,
+        order: &DeployOrder<'_>,
+        within: Option<u64>,
+        id: u64,
+    ) -> Result<(), Fault> {
+        let (began, mut told) = (Instant::now(), None);
+        loop {
+            let before = match self.host.ledger.claim(id, within, order.back_from.is_some())? {
+                Claim::Yes => return Ok(()),
+                Claim::Behind(before) => before,
+            };
+            let DeployOwner { host, process } = &before.owner;
+            let who = format!(
+                "deployment {} ({}, {}) has `{}`: process {} on {host}",
+                before.id,
+                before.label(),
+                before.state(),
+                order.stack,
+                process.pid
+            );
+            if told != Some(before.id) {
+                told = Some(before.id);
+                (self.host.tell)(&format!("waiting: {who}"));
+            }
+            if began.elapsed() > order.limit {
+                let what = format!("{} had no turn within its time limit", order.label());
+                return Err(Fault::new(Kind::Timeout, what).because(who));
+            }
+            tokio::select! {
+                () = self.host.cancel.cancelled() => {
+                    return Err(self.host.cancel.fault(&order.label()));
+                }
+                () = sleep(LOOK) => {}
+            }
+        }
+    }
+
+    fn frame(&self, order: &DeployOrder<'_>, id: u64, files: Option<&Path>) -> CommandFrame {
+        let (host, deploy) = (&self.host, order.deploy);
+        let layout = &host.workspace.layout;
+        let places = Places {
+            root: layout.root().to_owned(),
+            bin: layout.bin(),
+            out: files.unwrap_or(Path::new("")).to_owned(),
+            ..Places::default()
+        };
+        let expanded = deploy.env.iter().map(|(name, text)| (name.clone(), text.expand(&places)));
+        let mut env: std::collections::BTreeMap<String, String> = expanded.collect();
+        let path = files.map(|files| files.display().to_string());
+        let number = id.to_string();
+        let words = &order.words;
+        for (name, value) in [
+            ("DEPLOY_ID", Some(number.as_str())),
+            ("DEPLOY_ENVIRONMENT", Some(words.environment.as_str())),
+            ("DEPLOY_NAME", Some(order.name.as_str())),
+            ("DEPLOY_VERSION", Some(words.version.as_str())),
+            ("DEPLOY_DIGEST", Some(words.digest.as_str())),
+            ("DEPLOY_STACK", Some(order.stack.as_str())),
+            ("DEPLOY_IMAGE", words.image.as_deref()),
+            ("DEPLOY_FILES", path.as_deref()),
+            ("DEPLOY_URL", words.url.as_deref()),
+        ] {
+            env.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        }
+        // JSON is YAML.
+        let config = serde_json::to_string(&words.config).unwrap_or_default();
+        env.insert("STACK_INPUT_YAML".into(), config);
+        let mut secrets = Secrets::default();
+        for name in &deploy.secrets {
+            secrets.add(host.variables.get(name).unwrap_or_default());
+        }
+        let uses_s3 = host.workspace.stores.iter().any(|store| store.starts_with("s3:"));
+        let passed = deploy.pass_env.iter().chain(&deploy.secrets);
+        let command = Command {
+            env,
+            inherit: Inherit::of_task(passed, uses_s3),
+            path: vec![layout.bin()],
+            log: Some(host.ledger.log(id)),
+            secrets,
+            ending: Some(Ending { signal: deploy.signal, grace: deploy.grace }),
+            cancel: Some(host.cancel.clone()),
+            ..Command::new(CommandLine::Shell(String::new()), layout.root())
+        };
+        CommandFrame { command, places, deadline: Instant::now() + order.limit, limit: order.limit }
+    }
+
+    async fn retried(
+        &self,
+        order: &DeployOrder<'_>,
+        frame: &CommandFrame,
+        line: &TaskText,
+    ) -> Result<(), Fault> {
+        let mut left = order.deploy.retry;
+        loop {
+            match self.run(order, frame, line).await {
+                Err(fault) if fault.kind == Kind::Failed && left > 0 => {
+                    left -= 1;
+                    (self.host.tell)(&format!("{fault}; it is run again"));
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        order: &DeployOrder<'_>,
+        frame: &CommandFrame,
+        line: &TaskText,
+    ) -> Result<(), Fault> {
+        let shown = order.shown(line)?;
+        let text = order.deploy.render(line, &order.words)?.expand_in_shell(&frame.places);
+        let line = CommandLine::Shell(text.trim_end().to_owned());
+        let left = frame.deadline.saturating_duration_since(Instant::now());
+        let limit = frame.limit;
+        let late = || crate::process::timeout_fault(&line, limit);
+        if left.is_zero() {
+            return Err(late());
+        }
+        (self.host.tell)(&format!("$ {shown}"));
+        let command = Command { line: line.clone(), timeout: Some(left), ..frame.command.clone() };
+        let ran = self.host.runner.run(&command, &mut |text| (self.host.line)(text)).await;
+        ran.map_err(|fault| if fault.kind == Kind::Timeout { late() } else { fault })
+    }
+
+    /// Looks at the health of what was deployed until it held, or did not.
+    async fn health(
+        &self,
+        order: &DeployOrder<'_>,
+        frame: &CommandFrame,
+        gate: &HealthGate,
+    ) -> Result<(), Fault> {
+        let target = match &gate.probe {
+            HealthProbe::Run(line) => order.deploy.render(line, &order.words)?.symbolic(),
+            HealthProbe::Http(text) | HealthProbe::Tcp(text) => {
+                order.deploy.plain(text, &order.words)?
+            }
+        };
+        let not_healthy = |why: String| {
+            Fault::new(Kind::Failed, format!("{} is not healthy", order.label())).because(why)
+        };
+        (self.host.tell)(&format!("verifying {}: {target}", order.label()));
+        let mut watch = HealthWatch::new(gate);
+        self.pause(gate.delay, order).await?;
+        loop {
+            let now = Instant::now();
+            if now >= frame.deadline {
+                let fault = not_healthy(format!(
+                    "it did not hold within the {} s of the deployment",
+                    frame.limit.as_secs()
+                ));
+                return Err(Fault { kind: Kind::Timeout, ..fault });
+            }
+            let found = self.look_once(order, frame, gate, &target).await?;
+            match watch.saw(Instant::now(), found) {
+                HealthVerdict::Held => return Ok(()),
+                HealthVerdict::Broke(why) => return Err(not_healthy(format!("{target}: {why}"))),
+                HealthVerdict::GoesOn => {}
+            }
+            let next = (now + gate.period).saturating_duration_since(Instant::now());
+            self.pause(next, order).await?;
+        }
+    }
+
+    async fn pause(&self, time: Duration, order: &DeployOrder<'_>) -> Result<(), Fault> {
+        tokio::select! {
+            () = self.host.cancel.cancelled() => Err(self.host.cancel.fault(&order.label())),
+            () = sleep(time) => Ok(()),
+        }
+    }
+
+    /// One look: what is wrong, if something is.
+    async fn look_once(
+        &self,
+        order: &DeployOrder<'_>,
+        frame: &CommandFrame,
+        gate: &HealthGate,
+        target: &str,
+    ) -> Result<Result<(), String>, Fault> {
+        Ok(match &gate.probe {
+            HealthProbe::Http(_) => {
+                let status = http_status(&self.host.settings, target, gate.timeout).await;
+                status.and_then(|status| match status {
+                    ..400 => Ok(()),
+                    status => Err(format!("it answers with status {status}")),
+                })
+            }
+            HealthProbe::Tcp(_) => {
+                let connect = tokio::net::TcpStream::connect(target);
+                match tokio::time::timeout(gate.timeout, connect).await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err(format!("no connection within {} ms", gate.timeout.as_millis())),
+                }
+            }
+            HealthProbe::Run(line) => {
+                let text = order.deploy.render(line, &order.words)?.expand_in_shell(&frame.places);
+                let command = Command {
+                    line: CommandLine::Shell(text.trim_end().to_owned()),
+                    timeout: Some(gate.timeout),
+                    ending: None,
+                    ..frame.command.clone()
+                };
+                match self.host.runner.run(&command, &mut |_| ()).await {
+                    Err(fault) if fault.kind == Kind::Interrupted => return Err(fault),
+                    ended => ended.map_err(|fault| fault.to_string()),
+                }
+            }
+        })
+    }
+}

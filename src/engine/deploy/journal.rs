@@ -1,0 +1,312 @@
+//! The first home of the ledger: a folder with a journal, to which each step adds lines, synced to the
+//! disk before anything else happens.
+//!
+//! ```text
+//! ledger.jsonl   SUM {"opened":{…}}     SUM goes over the line and the SUM before it
+//!                SUM {"changed":{…}}
+//! ledger.lock    held for a step: read all, decide, write
+//! alive/7        held by the owner of deployment 7, and by the commands that it runs
+//! logs/7.log     what those printed
+//! ```
+//!
+//! A process that is killed while it writes leaves a last line without its end. Nobody was told of that
+//! step, so the next one cuts the line off. Anything else that does not add up is damage, and told.
+//!
+//! Why not a database: one process writes at a time, a line a second is much, everybody can read the
+//! file, and no C is compiled for it. A server with thousands of deployments wants indexes; it gets a home
+//! of its own behind the same port.
+
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Claim, DeployHistory, DeployOwner, DeployState, Deployment, Ledger, NewDeployment, StateChange,
+    Ticket,
+};
+use crate::{
+    disk::{FileLock, Folder},
+    model::{Fault, Kind, checksum},
+};
+
+const JOURNAL: &str = "ledger.jsonl";
+const LOCK: &str = "ledger.lock";
+/// How long a step waits for those of others, each of which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long the sum before a line is, in hexadecimal digits.
+const SUM: usize = 16;
+
+/// A ledger in a folder.
+#[derive(Debug)]
+pub struct Journal {
+    folder: Folder,
+}
+
+/// A line of the journal.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    Opened(Box<Deployment>),
+    Changed { id: u64, change: StateChange },
+}
+
+/// What a journal holds.
+struct JournalContents {
+    history: DeployHistory,
+    /// The sum of the last line.
+    sum: String,
+    /// Where the last whole line ends.
+    end: u64,
+}
+
+/// A step that is being taken.
+struct JournalStep {
+    file: File,
+    contents: JournalContents,
+    lines: Vec<Line>,
+    _alone: FileLock,
+}
+
+impl Journal {
+    /// The ledger in the folder `path`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// `Failed` if it cannot be made.
+    pub fn in_folder(path: &Path) -> Result<Self, Fault> {
+        let made = Folder::make(path);
+        let folder = made.map_err(|error| {
+            Fault::io(format!("cannot make the ledger of deployments, {}", path.display()), &error)
+        })?;
+        Ok(Self { folder })
+    }
+
+    fn step(&self) -> Result<JournalStep, Fault> {
+        let cannot = |error: &std::io::Error| {
+            let path = self.folder.path().display();
+            Fault::io(format!("cannot use the ledger of deployments, {path}"), error)
+        };
+        let began = Instant::now();
+        let alone = loop {
+            match FileLock::take(&self.folder, Path::new(LOCK)).map_err(|error| cannot(&error))? {
+                Ok(lock) => break lock,
+                Err(_) if began.elapsed() < PATIENCE => std::thread::sleep(LOOK),
+                Err(holder) => {
+                    let who =
+                        holder.map_or("another process".into(), |pid| format!("process {pid}"));
+                    let what = "cannot use the ledger of deployments";
+                    return Err(Fault::new(Kind::Timeout, what)
+                        .because(format!("{who} has held it for {} s", PATIENCE.as_secs())));
+                }
+            }
+        };
+        let mut file =
+            self.folder.open_or_create(Path::new(JOURNAL)).map_err(|error| cannot(&error))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
+        let contents = JournalContents::read(&bytes).map_err(|line| self.damaged(line))?;
+        let mut step = JournalStep { file, contents, lines: Vec::new(), _alone: alone };
+        self.reap(&mut step)?;
+        Ok(step)
+    }
+
+    fn damaged(&self, line: usize) -> Fault {
+        let path = self.folder.path().join(JOURNAL);
+        Fault::new(Kind::Verification, format!("the ledger {} is damaged", path.display()))
+            .because(format!("line {line} is not what was written there"))
+            .hint("nothing was deployed; restore it from a copy, or move it away and look what runs where")
+    }
+
+    /// Writes down which deployments have lost their owners.
+    fn reap(&self, step: &mut JournalStep) -> Result<(), Fault> {
+        let open: Vec<u64> = step
+            .contents
+            .history
+            .all
+            .values()
+            .filter(|it| !it.state().is_over())
+            .map(|it| it.id)
+            .collect();
+        for id in open {
+            let taken = FileLock::take(&self.folder, &alive(id));
+            let is_gone = matches!(taken, Ok(Ok(_)));
+            if let Some(one) = step.contents.history.all.get(&id).filter(|_| is_gone) {
+                let DeployOwner { host, process } = &one.owner;
+                let why = format!(
+                    "whoever ran it is gone: process {} on {host}; it was {}",
+                    process.pid,
+                    one.state()
+                );
+                step.change(id, StateChange::now(DeployState::Interrupted, why))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn alive(id: u64) -> PathBuf {
+    PathBuf::from(format!("alive/{id}"))
+}
+
+impl Ledger for Journal {
+    fn history(&self) -> Result<DeployHistory, Fault> {
+        let mut step = self.step()?;
+        step.write()?;
+        Ok(step.contents.history)
+    }
+
+    fn open(&self, new: NewDeployment, why: &str) -> Result<Ticket, Fault> {
+        let mut step = self.step()?;
+        let id = step.contents.history.all.keys().next_back().map_or(1, |last| last + 1);
+        let cannot = |why: String| {
+            Fault::new(Kind::Failed, format!("cannot write down deployment {id}")).because(why)
+        };
+        let taken = FileLock::take(&self.folder, &alive(id));
+        let lock = taken.map_err(|error| Fault::io(cannot(String::new()).what, &error))?;
+        let lock = lock
+            .map_err(|_| cannot(format!("alive/{id} of the ledger is held by another process")))?;
+        lock.pass_on().map_err(|error| Fault::io(cannot(String::new()).what, &error))?;
+        step.push(Line::Opened(Box::new(Deployment { id, changes: Vec::new(), ..new })))?;
+        step.change(id, StateChange::now(DeployState::Queued, why))?;
+        step.write()?;
+        Ok(Ticket { id, alive: lock })
+    }
+
+    fn claim(&self, id: u64, within: Option<u64>, overtakes: bool) -> Result<Claim, Fault> {
+        let mut step = self.step()?;
+        let history = &step.contents.history;
+        let stack = history.all.get(&id).map(|it| it.stack.clone()).unwrap_or_default();
+        let active = history.active(&stack).filter(|it| Some(it.id) != within);
+        let ahead = history.ahead(&stack, id).next().filter(|_| !overtakes && within.is_none());
+        let before = active.or(ahead).cloned();
+        if before.is_none() {
+            step.change(id, StateChange::now(DeployState::Checking, "its turn has come"))?;
+        }
+        step.write()?;
+        Ok(before.map_or(Claim::Yes, |it| Claim::Behind(Box::new(it))))
+    }
+
+    fn advance(&self, id: u64, changes: Vec<StateChange>) -> Result<(), Fault> {
+        let mut step = self.step()?;
+        for change in changes {
+            step.change(id, change)?;
+        }
+        step.write()
+    }
+
+    fn log(&self, id: u64) -> PathBuf {
+        // A log that cannot be written is told by whoever writes it.
+        let _ = self.folder.make_folder(Path::new("logs"));
+        self.folder.path().join(format!("logs/{id}.log"))
+    }
+}
+
+impl JournalStep {
+    /// Adds a change of the deployment `id`.
+    fn change(&mut self, id: u64, change: StateChange) -> Result<(), Fault> {
+        self.push(Line::Changed { id, change })
+    }
+
+    fn push(&mut self, line: Line) -> Result<(), Fault> {
+        self.contents.history.take(&line).map_err(|why| {
+            Fault::new(Kind::Failed, "the ledger of deployments does not take a step").because(why)
+        })?;
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// Adds the lines to the journal, all or none, and waits until they are on the disk.
+    fn write(&mut self) -> Result<(), Fault> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for line in &self.lines {
+            let json = serde_json::to_string(line).unwrap_or_default();
+            self.contents.sum = sum(&self.contents.sum, &json);
+            text.push_str(&format!("{} {json}\n", self.contents.sum));
+        }
+        let end = self.contents.end;
+        let mut add = || -> std::io::Result<()> {
+            self.file.set_len(end)?;
+            self.file.seek(SeekFrom::Start(end))?;
+            self.file.write_all(text.as_bytes())?;
+            self.file.sync_data()
+        };
+        add().map_err(|error| {
+            // What was written of it would be cut off by the next step anyway.
+            let _ = self.file.set_len(end);
+            Fault::io("cannot write to the ledger of deployments", &error)
+        })?;
+        self.contents.end += text.len() as u64;
+        self.lines.clear();
+        Ok(())
+    }
+}
+
+/// The sum of the line `json` behind a line with the sum `before`.
+fn sum(before: &str, json: &str) -> String {
+    let digest = checksum(format!("{before} {json}").as_bytes());
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits[..SUM].to_owned()
+}
+
+impl JournalContents {
+    /// What `bytes` hold; or the line, from 1, that is not what was written there.
+    fn read(bytes: &[u8]) -> Result<Self, usize> {
+        let mut contents = Self { history: DeployHistory::default(), sum: String::new(), end: 0 };
+        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate().peekable();
+        while let Some((at, line)) = lines.next() {
+            let is_last = lines.peek().is_none();
+            match contents.add(line) {
+                Some(()) => contents.end += line.len() as u64,
+                // Whoever wrote it did not come to its end, so nobody was told of it.
+                None if is_last => break,
+                None => return Err(at + 1),
+            }
+        }
+        Ok(contents)
+    }
+
+    fn add(&mut self, line: &[u8]) -> Option<()> {
+        let text = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
+        let (own, json) = text.split_once(' ')?;
+        let expected = sum(&self.sum, json);
+        let line = serde_json::from_str(json).ok().filter(|_| own == expected)?;
+        self.history.take(&line).ok()?;
+        self.sum = expected;
+        Some(())
+    }
+}
+
+impl DeployHistory {
+    /// Takes what a line says; or says why it cannot be.
+    fn take(&mut self, line: &Line) -> Result<(), String> {
+        match line {
+            Line::Opened(one) => {
+                self.all.insert(one.id, one.as_ref().clone());
+                Ok(())
+            }
+            Line::Changed { id, change } => {
+                let Some(one) = self.all.get_mut(id) else {
+                    return Err(format!("there is no deployment {id}"));
+                };
+                let (before, is_first) = (one.state(), one.changes.is_empty());
+                if !is_first && !before.may_become(change.state) {
+                    return Err(format!(
+                        "deployment {id} is {before}, and cannot be {}",
+                        change.state
+                    ));
+                }
+                one.changes.push(change.clone());
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Before anything runs: what would be deployed, and all that stands against it, at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    ArtifactFinder, DeployHistory, DeployOrder, Deployment, FoundArtifact, Hold,
+    artifact::releases_it,
+};
+use crate::{
+    model::{Environment, Fault, Kind, Name},
+    workspace::{Deploy, DeployEnvironment, Workspace},
+};
+
+/// What is asked for.
+pub struct DeployRequest<'w> {
+    /// The workspace.
+    pub workspace: &'w Workspace,
+    /// Where to.
+    pub environment: &'w DeployEnvironment,
+    /// The subsystems; each has a `deploy`.
+    pub names: BTreeSet<Name>,
+    /// The environment whose versions are taken, and not those of the workspace.
+    pub from: Option<&'w str>,
+    /// Whether somebody insists.
+    pub forced: bool,
+    /// What forge was started with.
+    pub variables: &'w Environment,
+}
+
+/// Something that stands against a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What: one sentence without a full stop.
+    pub what: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The subsystem whose version the environment is held against, if that is it.
+    pub held: Option<Name>,
+}
+
+/// What would be deployed.
+#[derive(Default)]
+pub struct PreparedDeploys<'w> {
+    /// In the order in which they need each other.
+    pub orders: Vec<DeployOrder<'w>>,
+    /// What is there already, by the deployments that brought it.
+    pub there: Vec<Deployment>,
+    /// All that stands against it.
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl PreparedDeploys<'_> {
+    /// Adds why nothing may be deployed at all; that comes first.
+    pub fn refuse(&mut self, why: String) {
+        self.obstacles.insert(0, Obstacle { what: why, help: None, held: None });
+    }
+
+    /// Leaves out what the environment is held against; says what that is.
+    pub fn leave_held(&mut self) -> Vec<String> {
+        let is_held = |it: &Obstacle| it.held.is_some();
+        let (held, rest) = std::mem::take(&mut self.obstacles).into_iter().partition(is_held);
+        self.obstacles = rest;
+        let held: Vec<Obstacle> = held;
+        self.orders.retain(|order| held.iter().all(|it| it.held.as_ref() != Some(&order.name)));
+        held.into_iter().map(|it| it.what).collect()
+    }
+
+    /// All that stands against it, as one fault.
+    ///
+    /// # Errors
+    /// `Usage`, if something does.
+    pub fn passed(&self, environment: &str) -> Result<(), Fault> {
+        let Some(first) = self.obstacles.first() else { return Ok(()) };
+        let what = format!("nothing is deployed to {environment}");
+        let fault = self.obstacles.iter().fold(Fault::new(Kind::Usage, what), |fault, obstacle| {
+            match &obstacle.help {
+                Some(help) if self.obstacles.len() > 1 => {
+                    fault.because(format!("{} ({help})", obstacle.what))
+                }
+                _ => fault.because(obstacle.what.clone()),
+            }
+        });
+        Err(match (&first.help, self.obstacles.len()) {
+            (Some(help), 1) => fault.hint(help.clone()),
+            _ => fault,
+        })
+    }
+}
+
+/// Looks at everything that a deployment rests on.
+///
+/// # Errors
+/// `Usage` if a template cannot be rendered. What stands against it is not an error here.
+pub async fn prepare<'w>(
+    request: &DeployRequest<'w>,
+    history: &DeployHistory,
+    finder: &ArtifactFinder<'_>,
+) -> Result<PreparedDeploys<'w>, Fault> {
+    let mut look = Preflight { request, history, prepared: PreparedDeploys::default() };
+    for name in ordered(&request.names, &request.workspace.deploys) {
+        let Some(deploy) = request.workspace.deploys.get(&name) else { continue };
+        look.secrets(&name, deploy);
+        look.needs(&name, deploy);
+        let found = match request.from {
+            Some(from) => look.running(from, &name),
+            None => look.released(&name, finder).await,
+        };
+        if let Some(found) = found {
+            look.artifact((&name, deploy), &found)?;
+        }
+    }
+    Ok(look.prepared)
+}
+
+/// `names`, each behind what it needs.
+pub fn ordered(names: &BTreeSet<Name>, deploys: &BTreeMap<Name, Deploy>) -> Vec<Name> {
+    let mut ordered: Vec<Name> = Vec::new();
+    let mut rest: Vec<&Name> = names.iter().collect();
+    while !rest.is_empty() {
+        let waits = |name: &&Name| {
+            let needs = deploys.get(*name).map(|deploy| &deploy.needs);
+            let mut needs = needs.into_iter().flatten();
+            needs.any(|need| names.contains(need) && !ordered.contains(need))
+        };
+        let (later, now): (Vec<_>, Vec<_>) = rest.into_iter().partition(waits);
+        // There are no cycles: the workspace was checked.
+        if now.is_empty() {
+            ordered.extend(later.into_iter().cloned());
+            break;
+        }
+        ordered.extend(now.into_iter().cloned());
+        rest = later;
+    }
+    ordered
+}
+
+struct Preflight<'r, 'w> {
+    request: &'r DeployRequest<'w>,
+    history: &'r DeployHistory,
+    prepared: PreparedDeploys<'w>,
+}
+
+impl<'w> Preflight<'_, 'w> {
+    fn against(&mut self, what: String, help: Option<String>) {
+        let obstacle = Obstacle { what, help, held: None };
+        if !self.prepared.obstacles.contains(&obstacle) {
+            self.prepared.obstacles.push(obstacle);
+        }
+    }
+
+    fn secrets(&mut self, name: &Name, deploy: &Deploy) {
+        for secret in &deploy.secrets {
+            let value = self.request.variables.get(secret);
+            let why = match value {
+                None => "is not set",
+                Some(value) if value.trim().is_empty() => "is empty",
+                Some(_) => continue,
+            };
+            let what = format!("the secret `{secret}` of {name} {why}");
+            let help = format!("set `{secret}`; in CI, hand it to the step that deploys");
+            self.against(what, Some(help));
+        }
+    }
+
+    fn needs(&mut self, name: &Name, deploy: &Deploy) {
+        let environment = &self.request.environment.name;
+        for need in deploy.needs.iter().filter(|need| !self.request.names.contains(*need)) {
+            if self.history.current(environment, need.as_str()).is_none() {
+                let what =
+                    format!("{name} needs {need}, which was never deployed to {environment}");
+                let help = format!("`forge deploy {environment} {need} {name}` deploys both");
+                self.against(what, Some(help));
+            }
+        }
+    }
+
+    /// What runs in the environment `from`.
+    fn running(&mut self, from: &str, name: &Name) -> Option<FoundArtifact> {
+        let current = self.history.current(from, name.as_str());
+        if current.is_none() {
+            let what = format!("{name} was never deployed to {from}");
+            self.against(what, Some(format!("`forge deploy {from} {name}` does that")));
+        }
+        current
+            .map(|it| FoundArtifact { version: it.version.clone(), artifact: it.artifact.clone() })
+    }
+
+    /// What a release holds.
+    async fn released(
+        &mut self,
+        name: &Name,
+        finder: &ArtifactFinder<'_>,
+    ) -> Option<FoundArtifact> {
+        let subsystem = self.request.workspace.subsystems.get(name)?;
+        match finder.find(subsystem).await {
+            Ok(Some(found)) => return Some(found),
+            Ok(None) => {
+                let what = match subsystem.version.is_unreleased() {
+                    true => format!("{name} has no version that is released"),
+                    false => format!("{name} {} is not released", subsystem.version),
+                };
+                self.against(what, Some(releases_it(subsystem)));
+            }
+            Err(fault) => self.against(fault.to_string(), fault.hint.clone()),
+        }
+        None
+    }
+
+    /// Whether `found` may be deployed.
+    fn artifact(&mut self, who: (&Name, &'w Deploy), found: &FoundArtifact) -> Result<(), Fault> {
+        let DeployRequest { environment, forced, .. } = *self.request;
+        let (name, digest) = (who.0.as_str(), found.artifact.digest());
+        let what = (found.version.as_str(), &found.artifact);
+        let order = DeployOrder::new(who, environment, what, None)?;
+        let order = DeployOrder { forced, ..order };
+        if let Some(after) = &environment.after {
+            let succeeded = |it: &Deployment| {
+                it.state() == super::DeployState::Succeeded && it.artifact.digest() == digest
+            };
+            if !self.history.deployed(after, name).any(succeeded) {
+                let what = format!("{} has not succeeded in {after}, by its digest", order.label());
+                self.against(what, Some(format!("`forge deploy {after} {name}` comes first")));
+            }
+        }
+        let holds = self.history.holds(&environment.name, name);
+        if let Some(hold) = holds.iter().find(|hold| hold.digest == digest).filter(|_| !forced) {
+            self.prepared.obstacles.push(held(&environment.name, who.0, hold));
+        }
+        let current = self.history.current(&environment.name, name);
+        let is_same =
+            |it: &&Deployment| it.artifact.digest() == digest && it.config == order.words.config;
+        let doubt = self.history.doubt(&environment.name, name);
+        match current.filter(is_same).filter(|_| doubt.is_none() && !forced) {
+            Some(current) => self.prepared.there.push(current.clone()),
+            None => self.prepared.orders.push(order),
+        }
+        Ok(())
+    }
+}
+
+/// That `environment` is held.
+fn held(environment: &str, name: &Name, hold: &Hold) -> Obstacle {
+    let Hold { id, version, why, .. } = hold;
+    Obstacle {
+        what: format!("{environment} is held against {name} {version}: deployment {id}: {why}"),
+        help: Some(format!(
+            "release another version; or insist with `forge deploy {environment} {name} --force`"
+        )),
+        held: Some(name.clone()),
+    }
+}

@@ -1,0 +1,110 @@
+//! `environments:` and `deploy:`: where subsystems are brought to, and how. Their templates look at
+//! the version that is deployed, which may be an earlier one, so they are rendered when it is known
+//! (`words`); each is tried for every environment as soon as it is read.
+
+mod check;
+mod environment;
+mod read;
+mod words;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+pub use check::check;
+pub use environment::{DeployEnvironment, environments};
+pub use read::{DeployDraft, resolve};
+pub use words::DeployWords;
+
+use super::{Text, task::TaskText, template::ScopeWords};
+use crate::model::Name;
+
+/// How a subsystem is brought into an environment.
+#[derive(Clone, Debug)]
+pub struct Deploy {
+    /// `run:`.
+    pub run: Vec<TaskText>,
+    /// `undo:`; `run` if empty.
+    pub undo: Vec<TaskText>,
+    /// `stack:`, which names the lock.
+    pub stack: TaskText,
+    /// `config:`, in the order written.
+    pub config: Vec<(String, TaskText)>,
+    /// `secrets:`.
+    pub secrets: Vec<String>,
+    /// `needs:`.
+    pub needs: BTreeSet<Name>,
+    /// `smoke:`.
+    pub smoke: Vec<TaskText>,
+    /// `health:`.
+    pub health: Option<HealthGate>,
+    /// Whether what fails is rolled back: `rollback: auto`.
+    pub rolls_back: bool,
+    /// `stop.signal:`, as the system numbers it.
+    pub signal: i32,
+    /// `stop.grace:`.
+    pub grace: Duration,
+    /// `timeout:`.
+    pub timeout: Option<Duration>,
+    /// `retry:`.
+    pub retry: u16,
+    /// `env:` of the manifest and the spec.
+    pub env: BTreeMap<String, Text>,
+    /// `pass_env:`.
+    pub pass_env: BTreeSet<String>,
+    words: Arc<ScopeWords>,
+    /// The spec, relative to the workspace, and what it says.
+    file: PathBuf,
+    source: Arc<str>,
+}
+
+/// What must hold for some time after a deployment.
+#[derive(Clone, Debug)]
+pub struct HealthGate {
+    /// What is looked at.
+    pub probe: HealthProbe,
+    /// `for:`: how long it must hold.
+    pub hold: Duration,
+    /// From look to look.
+    pub period: Duration,
+    /// How long one look may take.
+    pub timeout: Duration,
+    /// How many looks may fail until the first that does not.
+    pub retries: u32,
+    /// Before the first look.
+    pub delay: Duration,
+}
+
+/// What is looked at.
+#[derive(Clone, Debug)]
+pub enum HealthProbe {
+    /// A URL that answers with a status below 400.
+    Http(TaskText),
+    /// `HOST:PORT`, where somebody listens.
+    Tcp(TaskText),
+    /// A command that succeeds.
+    Run(TaskText),
+}
+
+impl HealthProbe {
+    /// What it is written as.
+    pub fn text(&self) -> &TaskText {
+        let (Self::Http(text) | Self::Tcp(text) | Self::Run(text)) = self;
+        text
+    }
+}
+
+impl Deploy {
+    /// Each template in it.
+    pub fn templates(&self) -> Vec<&TaskText> {
+        let mut all: Vec<&TaskText> =
+            self.run.iter().chain(&self.undo).chain(&self.smoke).collect();
+        all.push(&self.stack);
+        all.extend(self.config.iter().map(|(_, value)| value));
+        all.extend(self.health.as_ref().map(|health| health.probe.text()));
+        all
+    }
+}
