@@ -119,7 +119,10 @@ fn a_team_moves_one_task_at_a_time() {
     sandbox.forge("run a").succeeds().says("b 3");
     let written = sandbox.read("versions.yml");
     let moved = written.replace("true}", "true, except: ['sub:*', bad]}");
-    sandbox.write("versions.yml", &format!("{moved}tasks:\n  sub:b: {{with: {{V: ''}}, run: echo moved}}\n"));
+    sandbox.write(
+        "versions.yml",
+        &format!("{moved}tasks:\n  sub:b: {{with: {{V: ''}}, run: echo moved}}\n"),
+    );
     sandbox.forge("check").succeeds();
     let run = sandbox.forge("run a").succeeds();
     run.says("moved");
