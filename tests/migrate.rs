@@ -75,6 +75,60 @@ fn what_is_left_to_mend_is_counted() {
     sandbox.forge("check").exits(2).says("known only when a task runs");
 }
 
+const LEGACY: &str = "version: '3'\nvars: {A: '{{.ROOT_DIR}}/x', S: {sh: pwd}}\n\
+    includes: {sub: {taskfile: sub/Taskfile.yml, dir: sub}}\ntasks:\n  \
+    a: {cmds: ['echo {{.A}} {{.S}} {{.N | default \"n\"}}', {task: 'sub:b', vars: {V: 3}}]}\n  \
+    list: {vars: {L: [1, two]}, cmds: ['echo {{.L}} {{.CLI_ARGS}}']}\n  bad: 'echo {{.X | nope}}'\n";
+
+fn legacy(sandbox: &Sandbox) {
+    sandbox.write("legacy/Taskfile.yml", LEGACY);
+    sandbox.write(
+        "legacy/sub/Taskfile.yml",
+        "version: '3'\ntasks: {b: 'echo b {{.V}} $(pwd) {{.TASKFILE_DIR}}'}\n",
+    );
+}
+
+#[test]
+fn tasks_of_an_included_taskfile_do_what_they_did() {
+    let sandbox = Sandbox::new();
+    legacy(&sandbox);
+    sandbox.write(
+        "versions.yml",
+        "versions: {}\ninclude: {old: {taskfile: legacy/Taskfile.yml}}\ntasks:\n  \
+         mine: {needs: [old:a], run: [{task: old:list}]}\n",
+    );
+    sandbox.forge("check").succeeds();
+    let legacy = sandbox.path("legacy").display().to_string();
+    let run = sandbox.forge("mine").succeeds();
+    run.says(&format!("{legacy}/x {legacy} n"));
+    run.says(&format!("b 3 {legacy}/sub {legacy}/sub")).says("[1 two]");
+    sandbox.forge("run old:a N=5").succeeds().says(&format!("{legacy} 5"));
+    sandbox.forge("run old:list -- x y").succeeds().says("[1 two] x y");
+    // What cannot be said fails when its turn comes, and keeps nothing else from running.
+    sandbox.forge("run old:bad").exits(1).says("Taskfile.yml:7: there is no function `nope`");
+    sandbox.write("versions.yml", "versions: {}\ninclude: {old: {taskfile: nowhere.yml}}\n");
+    sandbox.forge("check").exits(2).says("`old` includes nowhere.yml, which is not there");
+}
+
+#[test]
+fn a_team_moves_one_task_at_a_time() {
+    let sandbox = Sandbox::new();
+    legacy(&sandbox);
+    let run = sandbox.forge("migrate legacy --keep --into .").exits(3);
+    run.says("compared 4 tasks, as they would run: 3 do the same").says("no function `nope`");
+    sandbox.forge("run a").succeeds().says("b 3");
+    let written = sandbox.read("versions.yml");
+    let moved = written.replace("true}", "true, except: ['sub:*', bad]}");
+    sandbox.write(
+        "versions.yml",
+        &format!("{moved}tasks:\n  sub:b: {{with: {{V: ''}}, run: echo moved}}\n"),
+    );
+    sandbox.forge("check").succeeds();
+    let run = sandbox.forge("run a").succeeds();
+    run.says("moved");
+    assert!(!run.stdout().contains("b 3"), "{run}");
+}
+
 const EXAMPLE: &str = "examples/from-taskfile";
 
 /// The files below a folder, by their paths from there.

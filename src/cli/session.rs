@@ -32,6 +32,7 @@ use super::{
     included, notes,
     publish::Publish,
     shells::RememberingShells,
+    taskfile::said_taskfile,
 };
 
 /// Versions that somebody chose, by subsystem.
@@ -152,7 +153,12 @@ impl Session {
         let outside = LoadInputs::new(self.host.environment(), self.host.user(), library);
         let tag = self.surroundings().tag().filter(|tag| is_project_tag(tag));
         let project_tag = tag.and_then(|tag| Version::new(tag).ok());
-        LoadInputs { syntax_check: self.syntax_check.clone(), project_tag, ..outside }
+        LoadInputs {
+            syntax_check: self.syntax_check.clone(),
+            project_tag,
+            taskfiles: &said_taskfile,
+            ..outside
+        }
     }
 
     /// The tag of the project that is checked out in the workspace of `layout`, with nothing changed: its

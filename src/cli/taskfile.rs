@@ -13,7 +13,7 @@ use crate::{
     report::render_warning,
     task::ParameterRequest,
     taskfile::{self, Given, ListedTask, Remark, TaskListing, TaskfileTree, Translation},
-    workspace::{LoadError, LoadInputs, Workspace, Workspaces, load_text},
+    workspace::{LoadError, LoadInputs, SaidTaskfile, Workspace, Workspaces, load_text},
 };
 
 use super::{
@@ -290,4 +290,27 @@ fn translated(
         words: &BTreeMap::new(),
     };
     taskfile::translate(tree, &wish)
+}
+
+/// The Taskfile at `path`, or in that folder, as a file of tasks.
+///
+/// # Errors
+/// If there is none, it cannot be read, or it includes what is not here.
+pub(super) fn said_taskfile(path: &Path) -> Result<SaidTaskfile, Fault> {
+    let path = taskfile::find(path, false)?;
+    let tree =
+        taskfile::read(&path, &Given::default(), &|_| None).map_err(|error| match error {
+            LoadError::Fault(fault) => fault,
+            LoadError::Problems(wrong) => {
+                let what = format!("{} cannot be included", path.display());
+                let why = wrong.diagnostics.first().map(|one| one.what.clone()).unwrap_or_default();
+                Fault::new(Kind::Usage, what).because(why)
+            }
+            LoadError::Wanted(_) => {
+                let what = format!("{} cannot be included", path.display());
+                Fault::new(Kind::Usage, what).because("it includes Taskfiles from URLs")
+            }
+        })?;
+    let files = tree.files.iter().map(|file| tree.root.join(&file.file.path)).collect();
+    Ok(SaidTaskfile { text: taskfile::task_file(&tree), files })
 }

@@ -25,16 +25,23 @@ pub(super) const INCLUDE: Shape =
 
 static INCLUDED: Mapping = Mapping {
     what: "an include",
-    exactly_one: &["file", "url"],
+    exactly_one: &["file", "url", "taskfile"],
     fields: &[
         field("file", Optional, PATH, "The file with the tasks, or a folder with a `tasks.yml`.")
             .example("tasks/docs.yml"),
         field("url", Optional, Text("a URL"), "Where the file is downloaded from.")
             .example("https://example.org/tasks/go.yml"),
+        field(
+            "taskfile",
+            Optional,
+            Text("a path such as `legacy/Taskfile.yml`"),
+            "A Taskfile, or its folder: its tasks run in it as `run --taskfile` has them.",
+        )
+        .example("legacy/Taskfile.yml"),
         field("sha256", With("url"), Text("a SHA-256 digest"), "The digest of what is there.")
             .example("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         field("dir", Optional, Text("a folder"), "Where its tasks run.")
-            .default("the folder of the tasks around it")
+            .default("the folder of the tasks around it; for a `taskfile`, its own")
             .example("docs"),
         field(
             "with",
@@ -142,6 +149,8 @@ pub enum OriginDoc {
     File(Scalar),
     /// Elsewhere, with the digest it must have.
     Url(Scalar, Option<Scalar>),
+    /// A Taskfile, relative to the file that names it.
+    Taskfile(Scalar),
 }
 
 /// A file of tasks.
@@ -176,9 +185,10 @@ pub(super) fn includes(root: &Node) -> Vec<IncludeDoc> {
 
 fn include(name: &Sp<String>, node: &Node) -> Option<IncludeDoc> {
     let short = node.scalar().filter(|path| !path.text.trim().is_empty()).cloned();
-    let origin = match short.or_else(|| text(node, "file")) {
-        Some(path) => OriginDoc::File(path),
-        None => OriginDoc::Url(text(node, "url")?, text(node, "sha256")),
+    let origin = match (short.or_else(|| text(node, "file")), text(node, "taskfile")) {
+        (Some(path), _) => OriginDoc::File(path),
+        (None, Some(path)) => OriginDoc::Taskfile(path),
+        (None, None) => OriginDoc::Url(text(node, "url")?, text(node, "sha256")),
     };
     let flag = |key| scalar(node, key).is_some_and(|flag| flag.text == "true");
     Some(IncludeDoc {

@@ -22,6 +22,8 @@ pub(super) struct Decisions<'m> {
     pub(super) moved: Vec<(String, String)>,
     /// Where the sources of subsystems are.
     pub(super) sources: Vec<(Name, String)>,
+    /// Whether the Taskfiles stay as they are: nothing is decided.
+    pub(super) is_kept: bool,
     /// The folder of both workspaces.
     pub(super) root: String,
 }
@@ -49,6 +51,9 @@ impl Decisions<'_> {
     /// What `before` comes to once all that was decided is done to it. Commands that are a plain call of
     /// Task are that call, which `called` foresees.
     pub(super) fn applied(&self, before: ForeseenTask, called: Called) -> ForeseenTask {
+        if self.is_kept {
+            return before;
+        }
         let mut after = ForeseenTask { needs: Vec::new(), steps: Vec::new(), ..before };
         let mut made = BTreeSet::new();
         for need in before.needs {

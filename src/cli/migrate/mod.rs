@@ -35,6 +35,9 @@ pub(super) struct MigrateArgs {
     /// Say what would come out of each Taskfile, and write nothing
     #[arg(long)]
     check: bool,
+    /// Leave the Taskfiles as they are, and include them: their tasks are forge's at once
+    #[arg(long, conflicts_with = "check")]
+    keep: bool,
 }
 
 /// Writes the stack of the Taskfile that is named to the folder that is wished, or else beside the
@@ -51,21 +54,27 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
         Some(into) => session.folder()?.join(into),
         None => tree.root.clone(),
     };
+    let folder = folder.canonicalize().unwrap_or(folder);
     check_root(&folder)?;
     let supervised = ["process-compose.yaml", "process-compose.yml"]
         .iter()
         .find_map(|name| read_text(&tree.root.join(name), MOST_OF_TEXT).ok());
+    let kept_at = wish.keep.then(|| place_below(&folder, &path)).transpose()?;
     let make = |exactly: &BTreeSet<String>| {
         let aids = MigrationAids {
             published_sums: &published_sums,
             process_compose: supervised.as_deref(),
             exactly,
         };
-        let mut migration = migration::migrate(tree.clone(), &aids);
+        let mut migration = match &kept_at {
+            Some(place) => migration::keep(&tree, place),
+            None => migration::migrate(tree.clone(), &aids),
+        };
         if !wish.check {
             nothing_is_there(&folder, &migration.pages)?;
         }
-        let outcome = looked_at(session, &tree, &mut migration)?;
+        let root = if kept_at.is_some() { &folder } else { &tree.root };
+        let outcome = looked_at(session, root, &tree, &mut migration)?;
         Ok((migration, outcome))
     };
     let (migration, outcome) = best(&make)?;
@@ -84,6 +93,14 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
     };
     session.console().err(&text);
     Ok(if outcome.is_good() { 0 } else { Kind::Partial.exit_code() })
+}
+
+/// Where the Taskfile at `path` is from `folder`.
+fn place_below(folder: &Path, path: &Path) -> Result<PathBuf, Fault> {
+    path.strip_prefix(folder).map(Path::to_owned).map_err(|_| {
+        let what = format!("{} is not below {}", path.display(), folder.display());
+        Fault::new(Kind::Usage, what).hint("`--keep` writes above what it includes, or beside it")
+    })
 }
 
 /// A migration, and what was found of it.
@@ -136,17 +153,18 @@ impl Outcome {
 /// Checks and compares what would be written, and marks what is wrong or differs.
 fn looked_at(
     session: &Session,
+    root: &Path,
     tree: &TaskfileTree,
     migration: &mut Migration,
 ) -> Result<Outcome, CliError> {
     let none = |_| None;
-    let mut documents = documents(session, tree, migration)?;
+    let mut documents = documents(session, root, migration)?;
     let (mut marks, mut problems, mut compared) = (Vec::new(), 0, None);
     let mut resolved = documents.resolve(session.platform(), &session.outside(&none));
     if let Err(LoadError::Problems(wrong)) = &resolved
         && with_unreadable(migration, &wrong.diagnostics)
     {
-        documents = self::documents(session, tree, migration)?;
+        documents = self::documents(session, root, migration)?;
         resolved = documents.resolve(session.platform(), &session.outside(&none));
     }
     if let Err(LoadError::Problems(wrong)) = resolved {
@@ -162,7 +180,9 @@ fn looked_at(
         Err(other) => return Err(other.into()),
         Ok(workspace) => {
             let mut tree = tree.clone();
-            migration::with_places(&mut tree);
+            if !migration.is_kept {
+                migration::with_places(&mut tree);
+            }
             let found = sides::compared(session, &tree, migration, &documents, &workspace);
             for (name, what) in &found.differences {
                 if let Ok(task) = task_names::find(&workspace, name) {
@@ -182,14 +202,10 @@ fn looked_at(
     Ok(Outcome { problems, comparison: compared })
 }
 
-fn documents(
-    session: &Session,
-    tree: &TaskfileTree,
-    migration: &Migration,
-) -> Result<Documents, CliError> {
+fn documents(session: &Session, root: &Path, migration: &Migration) -> Result<Documents, CliError> {
     let pages = migration.pages.iter().map(|page| (page.path.as_path(), page.text.as_str()));
     let pages: Vec<(&Path, &str)> = pages.collect();
-    Ok(Documents::of_pages(&tree.root, &pages, session.host.user())?)
+    Ok(Documents::of_pages(root, &pages, session.host.user())?)
 }
 
 /// What stands where a command stood that no shell can read: it fails, as that did.

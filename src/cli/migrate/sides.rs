@@ -38,8 +38,9 @@ pub(super) fn compared(
         (name, place)
     });
     let sources = sources.collect();
+    let is_kept = migration.is_kept;
     let decisions =
-        Decisions { replaced: &migration.replaced, moved: moved.collect(), sources, root };
+        Decisions { replaced: &migration.replaced, moved: moved.collect(), sources, root, is_kept };
     let renamed = &migration.renamed;
     let sides = Sides { session, tree, documents, workspace, decisions, renamed };
     let gone: BTreeSet<&str> = migration.replaced.iter().map(|one| one.task.as_str()).collect();

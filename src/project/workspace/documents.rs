@@ -165,6 +165,19 @@ impl Documents {
         self.parsed_once((path.to_owned(), None), || files::read(&self.layout, path))
     }
 
+    /// The file of tasks that the Taskfile at `path` is said as in `text`.
+    ///
+    /// # Errors
+    /// None so far.
+    pub(super) fn said_task_file(
+        &self,
+        path: &Path,
+        text: String,
+    ) -> Result<Arc<Parsed<TaskFileDoc>>, Fault> {
+        let file = || Ok(ManifestFile::new(path.to_owned(), text.into_bytes(), MAX_BYTES));
+        self.parsed_once((path.to_owned(), None), file)
+    }
+
     /// The file of tasks that a URL gave, which messages show as `shown`.
     pub(super) fn fetched_task_file(
         &self,

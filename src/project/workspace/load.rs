@@ -139,8 +139,8 @@ fn resolve(
     };
     let (tasks, env) = loader.tasks(&mut found);
     let around = loader.surroundings();
-    let mut included =
-        include::follow(documents, &around, outside.library, &manifest.include, &mut found)?;
+    let sources = (outside.library, outside.taskfiles);
+    let mut included = include::follow(documents, &around, sources, &manifest.include, &mut found)?;
     let mut diagnostics = std::mem::take(&mut included.diagnostics);
     let loaded = loader.load(&listed.files, &documents.specs)?;
     let ResolvedSpecs { mut drafts, families, looked_at } =

@@ -54,7 +54,7 @@ pub use environment::SeenEnvironment;
 pub use feed::{Index, TagFormat, VersionSource};
 pub use files::{check_root, find_root, lock_text};
 pub use image::{BINARIES, ContainerSettings, Dockerfile, Image, ImageFile};
-pub use include::{Library, Pinned};
+pub use include::{Library, Pinned, SaidTaskfile, TaskfileReader};
 pub use keyring::SecretTable;
 pub use load::{LoadError, load, load_text};
 pub use needs::{NeedKind, NeedMap};

@@ -1,14 +1,17 @@
 //! What loading knows from outside the workspace: the variables forge was started with, what URLs
 //! gave, and what a command line sets.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use minijinja::value::Value as Word;
 
-use super::{Library, SeenEnvironment, Task};
+use super::{Library, SaidTaskfile, SeenEnvironment, Task, TaskfileReader};
 use crate::{
     manifest::{HeadDoc, Node, Quoting},
-    model::{Environment, Name, UserFolders, Version},
+    model::{Environment, Fault, Kind, Name, UserFolders, Version},
     process::SyntaxCheck,
 };
 
@@ -26,6 +29,8 @@ pub struct LoadInputs<'a> {
     pub user: UserFolders,
     /// What URLs gave.
     pub library: &'a Library<'a>,
+    /// Who reads Taskfiles.
+    pub taskfiles: &'a TaskfileReader<'a>,
     /// What a command line sets.
     pub assignments: Assignments,
     /// Versions that this invocation works with, whatever is pinned: `NAME@VERSION`.
@@ -45,6 +50,7 @@ impl<'a> LoadInputs<'a> {
             environment: SeenEnvironment::new(environment.clone()),
             user: user.clone(),
             library,
+            taskfiles: &nobody,
             assignments: Assignments::new(),
             chosen: BTreeMap::new(),
             current: BTreeMap::new(),
@@ -61,6 +67,14 @@ impl<'a> LoadInputs<'a> {
         let asking = std::sync::Arc::new(crate::process::testing::AskingShells);
         Self { syntax_check: SyntaxCheck::by(asking, &shells), ..outside }
     }
+}
+
+/// Who reads no Taskfile.
+fn nobody(path: &Path) -> Result<SaidTaskfile, Fault> {
+    Err(Fault::new(
+        Kind::Usage,
+        format!("{} is a Taskfile, which is not read here", path.display()),
+    ))
 }
 
 impl Task {

@@ -28,7 +28,7 @@ mod variables;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use crate::taskfile::{Taskfile, TaskfileTree};
@@ -67,6 +67,8 @@ pub struct Migration {
     /// Variables of Taskfiles by the names that begin their tasks' (nothing for all tasks), with what
     /// they are called now; nothing if forge has words for what they were.
     pub renamed: BTreeMap<String, BTreeMap<String, Option<String>>>,
+    /// Whether the Taskfiles stay as they are.
+    pub is_kept: bool,
 }
 
 /// What becomes of one Taskfile.
@@ -192,7 +194,29 @@ pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     let moved = moved(&subsystems);
     let (gone, replaced) = (fates.gone(), fates.replaced());
     let files = taskfile_fates(&stack, &pages, &replaced);
-    Migration { pages, gone, replaced, files, moved, renamed }
+    Migration { pages, gone, replaced, files, moved, renamed, is_kept: false }
+}
+
+/// A workspace that has the tasks of `tree`, whose first file is at `place` from its folder, as they are.
+pub fn keep(tree: &TaskfileTree, place: &Path) -> Migration {
+    let place = place.display();
+    let text = format!(
+        "# The tasks of the Taskfile, as they are. A task that comes to stand here, or in a spec, is left out\n\
+         # there: `except: [build, 'docs:*']`.\n\
+         versions: {{}}\ninclude:\n  old: {{taskfile: {place}, flatten: true}}\n"
+    );
+    let lines = |file: &Taskfile| (file.file.path.clone(), file.file.text.lines().count());
+    let from = tree.files.iter().map(lines).collect();
+    let page = WrittenFile { path: "versions.yml".into(), text, from };
+    Migration {
+        pages: vec![page],
+        gone: BTreeMap::new(),
+        replaced: Vec::new(),
+        files: Vec::new(),
+        moved: Vec::new(),
+        renamed: BTreeMap::new(),
+        is_kept: true,
+    }
 }
 
 /// What becomes of each Taskfile.

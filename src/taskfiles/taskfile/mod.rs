@@ -20,6 +20,6 @@ pub use model::{
 pub use template::GoTemplate;
 pub use translate::{
     BEHIND, FOLD, NamedTask, Remark, TranslatedParts, Translation, TranslationRequest, Yaml,
-    has_task, named_tasks, parts, translate,
+    has_task, named_tasks, parts, task_file, translate,
 };
 pub use tree::{Given, NAMES, TaskfileTree, find, read};

@@ -46,6 +46,8 @@ pub(super) struct IncludeJob {
     pub(super) given: Vec<(String, Word)>,
     /// Whether it may be missing.
     pub(super) optional: bool,
+    /// Whether it is said where its tasks run.
+    pub(super) has_dir: bool,
     /// Tasks to leave out.
     pub(super) except: Vec<Scalar>,
     /// The file that names it, with what follows from that for this one.
@@ -98,7 +100,9 @@ fn errand(
     stand.private |= doc.private;
     let given = doc.with.iter().filter_map(|pair| given(pair, scope, found)).collect();
     let place = match &doc.origin {
-        OriginDoc::File(at) | OriginDoc::Url(at, _) => found.span(at.bytes.clone()),
+        OriginDoc::File(at) | OriginDoc::Url(at, _) | OriginDoc::Taskfile(at) => {
+            found.span(at.bytes.clone())
+        }
     };
     Some(IncludeJob {
         name: doc.name.value.clone(),
@@ -106,6 +110,7 @@ fn errand(
         place,
         given,
         optional: doc.optional,
+        has_dir: doc.dir.is_some(),
         except: doc.except.clone(),
         stand,
     })
@@ -161,9 +166,11 @@ impl IncludeJob {
 
     /// What is said for all tasks of its file, which turned out to be at `path`, before it is read.
     pub(super) fn home(&self, path: &Path) -> TaskFileScope {
+        let dir = self.folder(path).unwrap_or_default();
+        let is_its_own = matches!(self.origin, IncludeOrigin::Taskfile(_)) && !self.has_dir;
         TaskFileScope {
-            dir: self.folder(path).unwrap_or_default(),
-            runs_in: self.stand.dir.clone(),
+            runs_in: if is_its_own { dir.clone() } else { self.stand.dir.clone() },
+            dir,
             space: self.stand.spaces[0].clone(),
             is_included: true,
             ..TaskFileScope::default()
@@ -172,7 +179,9 @@ impl IncludeJob {
 
     fn folder(&self, path: &Path) -> Option<PathBuf> {
         match self.origin {
-            IncludeOrigin::File(_) => Some(path.parent().map(Path::to_owned).unwrap_or_default()),
+            IncludeOrigin::File(_) | IncludeOrigin::Taskfile(_) => {
+                Some(path.parent().map(Path::to_owned).unwrap_or_default())
+            }
             IncludeOrigin::Url(_) => None,
         }
     }

@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-pub use origin::{Library, Pinned};
+pub use origin::{Library, Pinned, SaidTaskfile, TaskfileReader};
 
 use super::{
     Task,
@@ -57,12 +57,12 @@ pub struct Included {
 pub fn follow(
     documents: &Documents,
     around: &SubsystemContext,
-    library: &Library,
+    (library, taskfiles): (&Library, &TaskfileReader),
     written: &[IncludeDoc],
     found: &mut Findings,
 ) -> Result<Included, Fault> {
-    let mut follower =
-        IncludeFollower { documents, around, library, included: Included::default() };
+    let included = Included::default();
+    let mut follower = IncludeFollower { documents, around, library, taskfiles, included };
     if written.is_empty() {
         return Ok(follower.included);
     }
@@ -92,6 +92,7 @@ struct IncludeFollower<'a> {
     documents: &'a Documents,
     around: &'a SubsystemContext<'a>,
     library: &'a Library<'a>,
+    taskfiles: &'a TaskfileReader<'a>,
     included: Included,
 }
 
@@ -109,6 +110,19 @@ impl IncludeFollower<'_> {
                     Ok(None)
                 }
             },
+            IncludeOrigin::Taskfile(path) => {
+                let absolute = root.join(path);
+                if !absolute.exists() {
+                    self.included.looked_at.push(absolute);
+                    self.report(missing(errand, path, false, false));
+                    return Ok(None);
+                }
+                let said = (self.taskfiles)(&absolute)?;
+                let file = said.files.first().and_then(|file| file.strip_prefix(root).ok());
+                let file = file.map_or_else(|| path.clone(), Path::to_owned);
+                self.included.looked_at.extend(said.files);
+                self.documents.said_task_file(&file, said.text).map(Some)
+            }
             IncludeOrigin::File(path) => {
                 let absolute = root.join(path);
                 let is_folder = absolute.is_dir();
@@ -142,7 +156,7 @@ impl IncludeFollower<'_> {
             let unknown = errand
                 .except
                 .iter()
-                .filter(|name| doc.tasks.iter().all(|(key, _)| key.value != name.text));
+                .filter(|name| doc.tasks.iter().all(|(key, _)| !is_meant(&name.text, &key.value)));
             for name in unknown {
                 let what = format!("`except` names `{}`, which is not a task of it", name.text);
                 let known = doc.tasks.iter().map(|(key, _)| key.value.as_str());
@@ -167,13 +181,19 @@ impl IncludeFollower<'_> {
         let mut home = errand.home(&found.file().path);
         let scope = file_scope(self.around, &doc.head, &errand.given, &mut home, found);
         let tasks = task::resolve(None, &doc.tasks, home, &scope, found);
-        let is_wanted = |task: &Task| errand.except.iter().all(|except| except.text != task.name);
+        let is_wanted =
+            |task: &Task| errand.except.iter().all(|one| !is_meant(&one.text, &task.name));
         let tasks = tasks.into_iter().filter(is_wanted).map(|mut task| {
             errand.settle(&mut task);
             task
         });
         (tasks.collect(), scope)
     }
+}
+
+/// Whether `except` means the task `name`: by its name, or by how it begins with a star at the end.
+fn is_meant(except: &str, name: &str) -> bool {
+    except == name || except.strip_suffix('*').is_some_and(|begin| name.starts_with(begin))
 }
 
 fn missing(errand: &IncludeJob, path: &Path, is_folder: bool, is_there: bool) -> Diagnostic {

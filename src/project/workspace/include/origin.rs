@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::{
     manifest::{Findings, OriginDoc, Scalar},
-    model::Sha256,
+    model::{Fault, Sha256},
     store::public_address,
 };
 
@@ -33,7 +33,21 @@ pub(super) enum IncludeOrigin {
     File(PathBuf),
     /// Elsewhere.
     Url(Pinned),
+    /// A Taskfile, relative to the workspace; perhaps its folder.
+    Taskfile(PathBuf),
 }
+
+/// A Taskfile as a file of tasks.
+#[derive(Clone, Debug)]
+pub struct SaidTaskfile {
+    /// What a file of tasks would say.
+    pub text: String,
+    /// The Taskfiles that it comes from, absolute: first the one that is included.
+    pub files: Vec<PathBuf>,
+}
+
+/// Who says the Taskfile at an absolute path, or in that folder, as a file of tasks.
+pub type TaskfileReader<'a> = dyn Fn(&Path) -> Result<SaidTaskfile, Fault> + Sync + 'a;
 
 /// `written`, in a file that lies in `folder`, if it lies in one at all. What is wrong goes to `found`.
 pub(super) fn origin(
@@ -44,7 +58,7 @@ pub(super) fn origin(
     found: &mut Findings,
 ) -> Option<IncludeOrigin> {
     match written {
-        OriginDoc::File(path) => {
+        OriginDoc::File(path) | OriginDoc::Taskfile(path) => {
             let Some(folder) = folder else {
                 let what =
                     format!("`{name}` includes a path, but the file that names it has no path");
@@ -53,7 +67,11 @@ pub(super) fn origin(
                 return None;
             };
             let path = scope.plain(path, found)?;
-            Some(IncludeOrigin::File(normal(&folder.join(path))))
+            let path = normal(&folder.join(path));
+            Some(match written {
+                OriginDoc::Taskfile(_) => IncludeOrigin::Taskfile(path),
+                _ => IncludeOrigin::File(path),
+            })
         }
         OriginDoc::Url(url, sha256) => {
             pinned(name, url, sha256.as_ref(), scope, found).map(IncludeOrigin::Url)

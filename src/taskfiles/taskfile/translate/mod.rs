@@ -14,6 +14,7 @@ mod instance;
 mod named;
 mod scope;
 mod task;
+mod task_file;
 mod yaml;
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
 use instance::{Instance, TaskInstance, instances};
 pub use named::{FixedWords, NamedTask, has_task, named_tasks};
 use scope::{Globals, TaskfileScope, special};
+pub use task_file::task_file;
 pub use yaml::{BEHIND, FOLD, Yaml};
 
 /// What a translation is for.
