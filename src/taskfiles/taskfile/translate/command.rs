@@ -10,7 +10,7 @@ use super::{
     },
     Translator,
     scope::{TaskfileScope, word},
-    task::TranslatedTask,
+    task::{TranslatedTask, globs},
     yaml::Yaml,
 };
 use crate::{
@@ -370,12 +370,18 @@ impl<'t> Translator<'t> {
     fn each(&self, draft: &mut TranslatedTask<'t>, each: &Loop) -> Yaml {
         let task = self.tasks[draft.at].task;
         let (has_sources, has_outputs) = (!task.sources.is_empty(), !task.generates.is_empty());
-        let is_run = self.globals.is_run();
+        let (is_run, is_compared) = (self.globals.is_run(), self.compares_files(draft.at));
         let mut item = "item".to_owned();
         let (scope, wrong) = (&draft.scope, &mut draft.wrong);
         let said = match each {
             Loop::Sources if is_run && !has_sources => Yaml::single("expr", Yaml::text("[]")),
             Loop::Generates if is_run && !has_outputs => Yaml::single("expr", Yaml::text("[]")),
+            Loop::Sources if !is_compared => {
+                Yaml::single("glob", globs(&task.sources, scope, wrong))
+            }
+            Loop::Generates if !is_compared => {
+                Yaml::single("glob", globs(&task.generates, scope, wrong))
+            }
             Loop::Sources => Yaml::text("inputs"),
             Loop::Generates => Yaml::text("outputs"),
             Loop::List(nodes) if nodes.is_empty() => Yaml::single("expr", Yaml::text("[]")),

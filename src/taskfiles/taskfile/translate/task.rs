@@ -114,10 +114,19 @@ impl<'t> Translator<'t> {
         }
     }
 
+    /// Whether files decide if it has something to do: with `method: none` they are only listed.
+    pub(super) fn compares_files(&self, at: usize) -> bool {
+        let known = &self.tasks[at];
+        let file = self.instances[known.instance].file;
+        let method = known.task.method.as_ref().or(file.settings.method.as_ref());
+        let method = method.or(self.instances[0].file.settings.method.as_ref());
+        method.is_none_or(|method| method.text != "none")
+    }
+
     /// What decides whether it runs.
     fn conditions(&mut self, draft: &mut TranslatedTask, said: &mut Yaml) {
         let known = &self.tasks[draft.at];
-        let (task, file) = (known.task, self.instances[known.instance].file);
+        let task = known.task;
         let (scope, wrong) = (&draft.scope, &mut draft.wrong);
         if let Some(condition) = &task.condition {
             said.put("if", Yaml::text(scope.text(condition, wrong)));
@@ -129,9 +138,7 @@ impl<'t> Translator<'t> {
             }
             Err(()) => said.put("if", Yaml::text("false")),
         }
-        let method = task.method.as_ref().or(file.settings.method.as_ref());
-        let method = method.or(self.instances[0].file.settings.method.as_ref());
-        if method.is_none_or(|method| method.text != "none") {
+        if self.compares_files(draft.at) {
             said.put_filled("inputs", globs(&task.sources, scope, wrong));
             said.put_filled("outputs", globs(&task.generates, scope, wrong));
             // Outside of a repository Task looks at no such file.
@@ -465,7 +472,11 @@ fn put_text(said: &mut Yaml, key: &str, text: Option<&Scalar>) {
     }
 }
 
-fn globs(globs: &[Glob], scope: &TaskfileScope, wrong: &mut Vec<(TemplateError, Scalar)>) -> Yaml {
+pub(super) fn globs(
+    globs: &[Glob],
+    scope: &TaskfileScope,
+    wrong: &mut Vec<(TemplateError, Scalar)>,
+) -> Yaml {
     let glob = |glob: &Glob| {
         let sign = if glob.excludes { "!" } else { "" };
         let pattern = scope.text(&glob.pattern, wrong);

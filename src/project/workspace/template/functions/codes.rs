@@ -27,30 +27,40 @@ fn hex(algorithm: &'static Algorithm, text: &str) -> String {
 
 /// A time (RFC 3339, a date, or seconds since 1970) in the form that strftime's signs say; in
 /// its own time zone, else in UTC.
-fn date(time: &minijinja::Value, format: &str) -> Result<String, Error> {
-    let text = super::text(time);
-    let seconds = time.as_i64().or_else(|| text.parse().ok());
+fn date(value: &minijinja::Value, format: &str) -> Result<String, Error> {
+    let text = super::text(value);
+    let seconds = value.as_i64().or_else(|| text.parse().ok());
     let zoned = match seconds {
         Some(seconds) => Timestamp::from_second(seconds).ok().map(|at| at.to_zoned(TimeZone::UTC)),
-        None => parsed(&text),
+        None => time(&text),
     };
     let zoned = zoned.ok_or_else(|| wrong(format!("`{text}` is not a time")))?;
     jiff::fmt::strtime::format(format, &zoned)
         .map_err(|error| wrong(format!("`{format}` is not a form of a date: {error}")))
 }
 
-/// A time, as RFC 3339 or as a date.
-pub(super) fn parsed(text: &str) -> Option<Zoned> {
+/// A time, as RFC 3339, as a date or as Go writes it.
+pub(super) fn time(text: &str) -> Option<Zoned> {
     let exact = || text.parse::<Zoned>().ok();
-    let offset = || {
-        let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
-        let offset = pieces.to_numeric_offset()?;
-        let at: Timestamp = text.parse().ok()?;
-        Some(at.to_zoned(TimeZone::fixed(offset)))
-    };
     let utc = || Some(text.parse::<Timestamp>().ok()?.to_zoned(TimeZone::UTC));
     let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
-    exact().or_else(offset).or_else(utc).or_else(day)
+    let of_go = || with_offset(&from_go(text)?);
+    exact().or_else(|| with_offset(text)).or_else(utc).or_else(day).or_else(of_go)
+}
+
+fn with_offset(text: &str) -> Option<Zoned> {
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    let offset = pieces.to_numeric_offset()?;
+    let at: Timestamp = text.parse().ok()?;
+    Some(at.to_zoned(TimeZone::fixed(offset)))
+}
+
+/// `2006-01-02 15:04:05.999 +0200 CEST`, as RFC 3339 has it.
+fn from_go(text: &str) -> Option<String> {
+    let mut parts = text.split(' ');
+    let (day, time, offset) = (parts.next()?, parts.next()?, parts.next()?);
+    let (hours, minutes) = offset.split_at_checked(3)?;
+    Some(format!("{day}T{time}{hours}:{minutes}"))
 }
 
 #[cfg(test)]
@@ -80,6 +90,7 @@ mod tests {
             ("{{ '2024-02-29T10:20:30+02:00' | date('%H %z') }}", "10 +0200"),
             ("{{ '2024-02-29' | date('%d.%m.%y') }} {{ 0 | date('%Y') }}", "29.02.24 1970"),
             ("{{ '86400' | date('%F') }}", "1970-01-02"),
+            ("{{ '2024-02-29 10:20:30.5 +0200 CEST' | date('%H:%M %z') }}", "10:20 +0200"),
         ]);
         fail(&[
             ("{{ 'soon' | date('%Y') }}", "is not a time"),

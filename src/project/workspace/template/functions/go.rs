@@ -1,7 +1,7 @@
 //! Values as Go's templates see them. A Taskfile that runs as it is means what Go makes of it: lists
 //! are written `[a b]`, what is not there is empty, mappings are gone through by their sorted keys.
 
-use jiff::{SignedDuration, Span, Timestamp, Zoned, tz::TimeZone};
+use jiff::{SignedDuration, Span, Zoned};
 use minijinja::{
     Error, Value,
     value::{Rest, ValueKind},
@@ -9,7 +9,7 @@ use minijinja::{
 
 use super::{
     super::{engine::TemplateEngine, meter::weight},
-    codes,
+    codes::time,
     standard::laid_out,
     wrong,
 };
@@ -192,19 +192,6 @@ fn method_with(time: &Zoned, name: &str, given: &[Value]) -> Result<Value, Error
 /// A time as Go writes it.
 fn as_go(time: &Zoned) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
-}
-
-/// The time that a text is, as others or as Go write it.
-pub(super) fn time(text: &str) -> Option<Zoned> {
-    codes::parsed(text).or_else(|| of_go(text))
-}
-
-/// A time as Go writes it: `2006-01-02 15:04:05.999 +0000 UTC`.
-fn of_go(text: &str) -> Option<Zoned> {
-    let mut parts = text.split(' ');
-    let (day, time) = (parts.next()?, parts.next()?);
-    let at: Timestamp = format!("{day}T{time}Z").parse().ok()?;
-    Some(at.to_zoned(TimeZone::UTC))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, Zoned, civil, fmt::strtime, tz::TimeZone};
 use minijinja::{Error, Value};
 
-use super::super::{go::time, wrong};
+use super::super::{codes::time, wrong};
 use super::{GoFunction, arg, number, text};
 
 pub(super) const TABLE: &[GoFunction] = &[
