@@ -166,7 +166,10 @@ fn a_push_to_the_default_branch_publishes_and_the_next_run_downloads() {
 
     let clone = sandbox.clone_fresh();
     in_actions(&clone, "ci", "push", "refs/heads/main").succeeds();
-    assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nremote=\nhit=true\nimages={}\n");
+    assert_eq!(
+        outputs(&clone),
+        "built=\npublished=\ndownloaded=one,two\nremote=\nhit=true\nimages={}\n"
+    );
     assert_eq!(sandbox.builds(), 2);
 }
 
@@ -243,7 +246,10 @@ fn a_tag_of_the_project_releases_the_project() {
     let run = in_actions(&clone, "ci", "push", "refs/tags/v1.2.0").succeeds();
     run.says("nothing was built here").says("v1.2.0 is released").says("published stack-v1.2.0");
     assert!(sandbox.beside("store/v1.2.0").is_dir(), "{run}");
-    assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nremote=\nhit=true\nimages={}\n");
+    assert_eq!(
+        outputs(&clone),
+        "built=\npublished=\ndownloaded=one,two\nremote=\nhit=true\nimages={}\n"
+    );
     // Again, and on the tag of a subsystem: nothing new.
     in_actions(&clone, "ci", "push", "refs/tags/v1.2.0").succeeds().says("is there already");
     let other = in_actions(&clone, "ci", "push", "refs/tags/one-v1.0.0").succeeds();

@@ -120,6 +120,16 @@ pub struct RemoteTotals {
     pub sent: u64,
 }
 
+impl RemoteTotals {
+    /// Adds what another run with the same cache counted.
+    fn add(&mut self, more: &Self) {
+        self.fetched += more.fetched;
+        self.missed += more.missed;
+        self.written += more.written;
+        self.sent += more.sent;
+    }
+}
+
 impl RunReport {
     /// Whether everything that was asked for is there.
     #[must_use]
@@ -131,12 +141,17 @@ impl RunReport {
 
     /// Adds what a run beside this one gave: its images, and artifacts that this one did not speak of.
     pub fn add(&mut self, other: Self) {
-        let Self { artifacts, images, warnings, seconds } = other;
+        let Self { artifacts, images, warnings, remote, seconds } = other;
         let known: Vec<ArtifactId> = self.artifacts.iter().map(|one| one.id.clone()).collect();
         self.artifacts.extend(artifacts.into_iter().filter(|one| !known.contains(&one.id)));
         self.artifacts.sort_by(|a, b| a.id.cmp(&b.id));
         self.images.extend(images);
         self.warnings.extend(warnings);
+        match (&mut self.remote, remote) {
+            (Some(totals), Some(more)) => totals.add(&more),
+            (None, more) => self.remote = more,
+            (Some(_), None) => {}
+        }
         self.seconds += seconds;
     }
 

@@ -68,7 +68,7 @@ impl StageReport {
 
 impl Counts {
     /// The outputs of the step, by their names.
-    fn outputs(&self) -> [(&'static str, String); 5] {
+    fn outputs(&self) -> [(&'static str, String); 6] {
         let list = |names: &BTreeSet<Name>| {
             names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
         };

@@ -73,7 +73,7 @@ impl Prober<'_> {
             return self.look_no_further(look, Some("--force"));
         };
         if let Some((mut record, repair)) = self.look_at_installed(&mut look, installed) {
-            let publish = self.publishes(&look.want, &record)
+            let publish = self.publishes_record(&look.want, &record)
                 && !self.is_done(&look.want, &mut record).await?;
             return Ok(look.finding(
                 Verdict::Fresh { record, repair },
@@ -82,7 +82,7 @@ impl Prober<'_> {
             ));
         }
         if let Some((record, key)) = self.look_in_cache(&mut look).await {
-            let publish = self.publishes(&look.want, &record)
+            let publish = self.publishes_record(&look.want, &record)
                 && !self.is_released(&look.want, &record).await?;
             return Ok(look.finding(Verdict::Cached { record, key }, "in your cache", publish));
         }
@@ -93,12 +93,15 @@ impl Prober<'_> {
         self.look_no_further(look, None)
     }
 
-    /// Whether the first store should have the artifact of `record`: not what is only released as an image,
-    /// nor what a remote cache gave, not even for this user alone.
-    fn publishes(&self, want: &ArtifactSpec, record: &ArtifactRecord) -> bool {
-        self.options.publish
-            && record.remote.is_none()
-            && self.workspaces.subsystem(&want.id).releases_binaries()
+    /// Whether the first store should have what is wanted: not what is only released as an image.
+    fn publishes(&self, want: &ArtifactSpec) -> bool {
+        self.options.publish && self.workspaces.subsystem(&want.id).releases_binaries()
+    }
+
+    /// Whether the first store should have the artifact of `record`: not what a remote cache gave, not even
+    /// for this user alone.
+    fn publishes_record(&self, want: &ArtifactSpec, record: &ArtifactRecord) -> bool {
+        self.publishes(want) && record.remote.is_none()
     }
 
     /// Whether the release of what is installed is there. A no-op asks nobody, unless somebody asks for

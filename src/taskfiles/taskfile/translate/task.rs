@@ -177,7 +177,7 @@ impl<'t> Translator<'t> {
             ("once", self.often(known) != Often::Always),
         ];
         if self.wish.tasks.is_some() && !known.name.contains('*') {
-            let file = file.file.path.display();
+            let file = self.instances[known.instance].file.file.path.display();
             let own = format!("{file}:{}", task.name.value).replace('*', "+");
             match self.often(known) {
                 Often::Always => {}
