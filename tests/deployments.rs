@@ -38,7 +38,7 @@ fn next(sandbox: &mut Sandbox, version: &str) {
 const PLAIN: &str = "  run: cp {{ files }}/api {{ environment }}.sh\n";
 /// Deploys, and is healthy unless the file `bad` names the version.
 const GATED: &str = "  run: cp {{ files }}/api {{ environment }}.sh && echo {{ version }} > now\n  \
-                     health: { run: '! grep -qxF \"$(cat now)\" bad', for: 50ms, period: 20ms, timeout: 9s, retries: 1 }\n  \
+                     health: { run: '! grep -xF \"$(cat now)\" bad', for: 50ms, period: 20ms, timeout: 9s, retries: 1 }\n  \
                      rollback: auto\n";
 
 /// The states of each deployment, by its number.
@@ -111,6 +111,7 @@ fn a_failed_gate_rolls_back_once_and_the_environment_is_held() {
     next(&mut sandbox, "v2");
     let run = sandbox.forge("deploy test").exits(1);
     run.says("api v2 is not healthy").says("v1 runs there again (deployment 3)");
+    run.says("and said: v2");
     assert!(sandbox.read("test.sh").contains("api v1"));
     assert_eq!(last_states(&sandbox), ["succeeded", "rolled back", "succeeded"]);
     sandbox.forge("deploy test").exits(2).says("test is held against api v2: deployment 2");

@@ -1,7 +1,7 @@
 //! What people of other tools type, and what forge calls it: told where a verb is not known.
 
 /// Words of others, and what to write instead.
-const SYNONYMS: [(&[&str], &str); 30] = [
+const SYNONYMS: [(&[&str], &str); 32] = [
     (&["build", "install", "sync", "fetch", "download", "make", "i", "get", "setup"], "ensure"),
     (&["update", "upgrade", "up-to-date"], "bump"),
     (&["pin", "set-version"], "bump"),
@@ -21,7 +21,9 @@ const SYNONYMS: [(&[&str], &str); 30] = [
     (&["log", "tail"], "logs"),
     (&["watch", "dev"], "run --watch TASK"),
     (&["validate", "doctor:check", "lint"], "check"),
-    (&["publish", "release", "push", "deploy"], "release:all"),
+    (&["publish", "release", "push"], "release:all"),
+    (&["ship", "rollout"], "deploy"),
+    (&["undo", "revert"], "rollback"),
     (&["pack", "dist", "archive"], "package"),
     (&["new", "create"], "init"),
     (&["activate", "shellenv", "shell", "path:add", "direnv"], "env"),

@@ -30,23 +30,24 @@ impl Verb {
 
     /// Whether it prints a JSON document if it is asked to.
     pub(super) fn has_json(&self) -> bool {
-        !matches!(
-            self,
+        match self {
+            // What tasks print is theirs; a list of a Taskfile's is forge's.
+            Self::Run(args) => args.list || args.list_all,
             Self::Attach(_)
-                | Self::Clean { .. }
-                | Self::Completions { .. }
-                | Self::Down { .. }
-                | Self::Exec(_)
-                | Self::Help(_)
-                | Self::Init { .. }
-                | Self::Lock { .. }
-                | Self::Migrate(..)
-                | Self::CiInit { .. }
-                | Self::Remove(_)
-                | Self::Run(_)
-                | Self::Schema { .. }
-                | Self::Stop { .. }
-        )
+            | Self::Clean { .. }
+            | Self::Completions { .. }
+            | Self::Down { .. }
+            | Self::Exec(_)
+            | Self::Help(_)
+            | Self::Init { .. }
+            | Self::Lock { .. }
+            | Self::Migrate(..)
+            | Self::CiInit { .. }
+            | Self::Remove(_)
+            | Self::Schema { .. }
+            | Self::Stop { .. } => false,
+            _ => true,
+        }
     }
 
     /// The subsystems and groups that it works on, if it takes some.

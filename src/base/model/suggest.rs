@@ -8,8 +8,9 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// The known words that `word` was most likely meant to be; several if they are equally near.
 pub fn all_nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let limit = word.chars().count() / 3;
-    let is_near =
-        |(distance, candidate): &(usize, &str)| *distance <= limit || is_beginning(word, candidate);
+    let is_near = |(distance, candidate): &(usize, &str)| {
+        *distance <= limit || is_beginning(word, candidate) || singular(word) == singular(candidate)
+    };
     let measured = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
     let near: Vec<_> = measured.filter(is_near).collect();
     let least = near.iter().map(|(distance, _)| *distance).min();
@@ -22,6 +23,14 @@ fn is_beginning(word: &str, candidate: &str) -> bool {
     let (short, long) =
         if word.len() < candidate.len() { (word, candidate) } else { (candidate, word) };
     short.len() >= 3 && long.starts_with(short)
+}
+
+/// `binary` of `binaries`, `need` of `needs`.
+fn singular(word: &str) -> String {
+    match word.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => word.strip_suffix('s').unwrap_or(word).to_owned(),
+    }
 }
 
 /// The help for an unknown word: the nearest known one, else all of them.
@@ -75,6 +84,7 @@ mod tests {
         assert_eq!(nearest("sorce", known), Some("source"));
         assert_eq!(nearest("biuld", known), Some("build"));
         assert_eq!(nearest("need", known), Some("needs"));
+        assert_eq!(nearest("binaries", known), Some("binary"));
         assert_eq!(nearest("upstream", known), None);
         assert_eq!(nearest("description", ["name", "desc"]), Some("desc"));
         assert_eq!(nearest("", known), None);

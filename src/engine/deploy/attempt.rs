@@ -323,9 +323,17 @@ impl Deployer<'_> {
                     ending: None,
                     ..frame.command.clone()
                 };
-                match self.host.runner.run(&command, &mut |_| ()).await {
+                let mut last = String::new();
+                let mut keep = |text: &str| {
+                    if !text.trim().is_empty() {
+                        text.trim().clone_into(&mut last);
+                    }
+                };
+                match self.host.runner.run(&command, &mut keep).await {
                     Err(fault) if fault.kind == Kind::Interrupted => return Err(fault),
-                    ended => ended.map_err(|fault| fault.to_string()),
+                    Err(fault) if last.is_empty() => Err(fault.to_string()),
+                    Err(fault) => Err(format!("{fault}, and said: {last}")),
+                    Ok(()) => Ok(()),
                 }
             }
         })

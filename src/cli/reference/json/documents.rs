@@ -323,7 +323,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("stages[].services[].name", "t", "A service that is up meanwhile."),
         ("stages[].services[].because", "t", "Why."),
     ]),
-    ("ci", &["ci", "ci:build", "ci:test", "ci:package", "ci:release", "ci:pages"], "`forge ci` and its stages.", &[
+    ("ci", &["ci", "ci:build", "ci:test", "ci:package", "ci:release", "ci:pages", "ci:deploy"], "`forge ci` and its stages.", &[
         ("stages[].stage", "t", "The stage."),
         ("stages[].result", "t", "What became of it: `done`, `failed`, `skipped`."),
         ("stages[].because", "t", "Why."),
@@ -537,7 +537,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("images[].fingerprint", "-t?", "The fingerprint of what it should be."),
         ("images[].sends", "-?", "What would be sent, or nothing."),
         ("images[].sends.manifests", "n", "How many manifests."),
-        ("images[].sends.layers", "n", "How many layers of its own."),
+        ("images[].sends.layers[]", "t", "What its own layers hold."),
         ("images[].sends.base", "?", "What of its base would be sent, or nothing."),
         ("images[].sends.base.layers", "n", "How many layers the base has."),
         ("images[].sends.base.missing", "n", "How many of them the registry lacks."),
