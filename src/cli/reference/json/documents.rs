@@ -531,6 +531,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("images[].name", "-t", "The subsystem."),
         ("images[].version", "-t?", "Its version."),
         ("images[].image", "-t", "The image."),
+        ("images[].state", "-t", "`hit`, `miss`, `other` (another image is at the tag), `unversioned` or `unknown`."),
         ("images[].would_be", "-t", "What would be done."),
         ("images[].because", "-t", "Why."),
         ("images[].digest", "-t?", "The digest of its tag in the registry."),
