@@ -333,7 +333,7 @@ fn an_action_is_byte_for_byte_what_googles_library_writes() {
         fs::write(folder.path().join("ActionResult"), result).expect("the result");
         let script =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/reapi/third_opinion.py");
-        let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/protos");
+        let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/protocol/protos");
         let said = Command::new(&python).arg(script).arg(protos).arg(folder.path()).output();
         let said = said.expect("Python");
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));

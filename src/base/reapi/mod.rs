@@ -6,7 +6,7 @@
 //! - `blobs` are found, read and written; what is read is compared with its digest.
 //! - `trouble` is what went wrong, and whether it is worth another try.
 //!
-//! The messages are those of `protocol/`. <https://github.com/bazelbuild/remote-apis> is the source of the API.
+//! The messages are those of `src/protocol/`. <https://github.com/bazelbuild/remote-apis> is the source of the API.
 
 mod action;
 mod address;

@@ -1,5 +1,5 @@
 //! The messages and calls of the Remote Execution API (REAPI v2), of the transfer of blobs that it uses, and of
-//! the details of errors: as `protocol/generator` writes them from `protocol/protos`.
+//! the details of errors: as `src/protocol/generator` writes them from `src/protocol/protos`.
 
 /// Packages that begin with `build`.
 #[allow(clippy::all, missing_docs)]
@@ -71,7 +71,7 @@ mod tests {
             let code = fs::read_to_string(&path).unwrap();
             assert!(
                 code.contains(&format!("// Inputs: sha256:{digest}\n")),
-                "{} is old: cargo run --manifest-path protocol/generator/Cargo.toml",
+                "{} is old: cargo run --manifest-path src/protocol/generator/Cargo.toml",
                 path.display()
             );
         }

@@ -1,5 +1,5 @@
-//! Writes `protocol/src/generated` from `protocol/protos`, with no `protoc`:
-//! `cargo run --manifest-path protocol/generator/Cargo.toml`. Run it after a change of the protos or of this file.
+//! Writes `src/protocol/src/generated` from `src/protocol/protos`, with no `protoc`:
+//! `cargo run --manifest-path src/protocol/generator/Cargo.toml`. Run it after a change of the protos or of this file.
 
 use std::{error::Error, fs, path::Path};
 
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The digest of what the output depends on, as `protocol/src/lib.rs` compares it.
+/// The digest of what the output depends on, as `src/protocol/src/lib.rs` compares it.
 fn digest_of_inputs(protocol: &Path) -> Result<String, Box<dyn Error>> {
     let mut inputs = files(&protocol.join("protos"))?;
     inputs.push(protocol.join("generator/src/main.rs"));
