@@ -217,6 +217,39 @@ fn secrets_of_a_deployment_are_shown_nowhere() {
 }
 
 #[test]
+fn what_templates_make_of_a_secret_is_shown_nowhere_either() {
+    let health = "http: 'http://127.0.0.1:1/{{ env.KEY | default(1) }}', for: 50ms, period: 20ms, retries: 0";
+    let deploy = format!(
+        "  run: 'true {{{{ env.KEY | default(1) }}}}'\n  secrets: [KEY]\n  health: {{ {health} }}\n"
+    );
+    let sandbox = released(&deploy);
+    let key = |words: &str| sandbox.forge(words).env("KEY", "hunter22hunter");
+    key("deploy test --dry-run").succeeds().says("$ true ***").keeps_quiet_about("hunter22");
+    let run = key("deploy test").exits(1);
+    run.says("http://127.0.0.1:1/***").keeps_quiet_about("hunter22");
+    let journal = fs::read_to_string(ledger(&sandbox).join("ledger.jsonl")).unwrap();
+    assert!(!journal.contains("hunter22"), "{journal}");
+}
+
+#[test]
+fn a_rollback_looks_for_its_secrets_first() {
+    let mut sandbox = released("  run: echo $KEY\n  secrets: [KEY]\n");
+    sandbox.forge("deploy test").env("KEY", "hunter22hunter").succeeds();
+    next(&mut sandbox, "v2");
+    sandbox.forge("deploy test").env("KEY", "hunter22hunter").succeeds();
+    sandbox.forge("rollback test api").exits(2).says("the secret `KEY` is not set");
+    sandbox.forge("rollback test apii").exits(2).says("did you mean `api`?");
+    assert_eq!(states(&sandbox).len(), 2);
+}
+
+#[test]
+fn configuration_is_known_to_commands_by_its_keys() {
+    let sandbox = released("  config: { replicas: 2 }\n  run: echo {{ config.replicas }} > seen\n");
+    sandbox.forge("deploy test").succeeds();
+    assert_eq!(sandbox.read("seen"), "2\n");
+}
+
+#[test]
 fn of_one_stack_one_runs_at_a_time_in_order() {
     // Each adds a line when it begins and when it ends.
     let sandbox = released(

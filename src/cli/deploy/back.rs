@@ -1,8 +1,11 @@
 //! `forge rollback`: back to a version that passed its gates.
 
 use crate::{
-    deploy::{DeployHistory, DeployOrder, Deployment, Ledger, PreparedDeploys, may_deploy},
-    model::{Fault, Kind, Name},
+    deploy::{
+        DeployHistory, DeployOrder, Deployment, Ledger, PreparedDeploys, may_deploy,
+        missing_secrets,
+    },
+    model::{Fault, Kind, Name, suggestion},
     provenance::Permission,
     workspace::{Deploy, DeployEnvironment, Workspace},
 };
@@ -40,6 +43,11 @@ pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Resu
     let who = subject(&workspace, environment, &history, wish.name.as_deref())?;
     let (current, target) = target(&history, environment, who.0, wish.to.as_deref())?;
     let order = DeployOrder::back_to(who, environment, target, current.id)?;
+    if let Some((secret, why)) = missing_secrets(order.deploy, session.host.environment()).next() {
+        let fault = Fault::new(Kind::Usage, format!("{} cannot go back now", order.label()));
+        let fault = fault.because(format!("the secret `{secret}` {why}"));
+        return Err(fault.hint(format!("set `{secret}`; nothing was done")).into());
+    }
     if session.flags.dry_run {
         session.say(&format!(
             "would bring {} back, which deployment {} brought; there is {} now\n",
@@ -76,8 +84,10 @@ fn subject<'w>(
     };
     match workspace.deploys.get_key_value(name) {
         Some(found) => Ok(found),
-        None => Err(Fault::new(Kind::Usage, format!("there is no deployment of `{name}`"))
-            .hint(format!("deployed to {} were {}", environment.name, names()))),
+        None => {
+            let fault = Fault::new(Kind::Usage, format!("there is no deployment of `{name}`"));
+            Err(fault.hint(suggestion(name, workspace.deploys.keys().map(Name::as_str))))
+        }
     }
 }
 

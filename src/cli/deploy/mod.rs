@@ -209,6 +209,7 @@ fn plan(
     history: &DeployHistory,
     environment: &DeployEnvironment,
 ) -> Result<u8, CliError> {
+    know_secrets(session, prepared);
     let mut text = String::new();
     for there in &prepared.there {
         text.push_str(&format!("{} is there already: deployment {}\n", there.label(), there.id));
@@ -231,9 +232,17 @@ fn plan(
             text.push_str(&format!("  $ {line}\n"));
         }
     }
-    session.say(&text)?;
+    session.say(&session.host.secrets().mask(&text))?;
     prepared.passed(&environment.name)?;
     Ok(0)
+}
+
+/// From now on, the secrets of what is `prepared` are masked.
+fn know_secrets(session: &Session, prepared: &PreparedDeploys<'_>) {
+    let variables = session.host.environment();
+    for secret in prepared.orders.iter().flat_map(|order| &order.deploy.secrets) {
+        session.host.secrets().add(variables.get(secret).unwrap_or_default());
+    }
 }
 
 /// Carries out what was prepared, one after the other; what needs one that failed is left out.
@@ -244,10 +253,7 @@ pub(super) fn carry_out(
     environment: &DeployEnvironment,
     prepared: &PreparedDeploys<'_>,
 ) -> Result<Deployed, CliError> {
-    let variables = session.host.environment();
-    for secret in prepared.orders.iter().flat_map(|order| &order.deploy.secrets) {
-        session.host.secrets().add(variables.get(secret).unwrap_or_default());
-    }
+    know_secrets(session, prepared);
     let (tell, line) = desk::voice(session);
     let deployer = Deployer { host: desk.host(session, workspace, (&tell, &line)) };
     let mut ends: Vec<(&DeployOrder<'_>, DeployEnd)> = Vec::new();

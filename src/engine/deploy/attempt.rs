@@ -16,7 +16,7 @@ use crate::{
     model::{Fault, Kind, Secrets},
     process::{Command, CommandLine, Ending, Inherit},
     store::http_status,
-    workspace::{HealthGate, HealthProbe, Places, TaskText},
+    workspace::{Deploy, HealthGate, HealthProbe, Places, TaskText},
 };
 
 /// How often it is looked whether its turn has come.
@@ -60,6 +60,10 @@ impl Deployer<'_> {
         let ticket = host.ledger.open(self.record(order), &why)?;
         let mut began = false;
         let outcome = self.carried_out(order, within, ticket.id, &mut began).await;
+        // What a template made of a secret is written nowhere, whoever tells of it.
+        let secrets = self.secrets(order.deploy);
+        let outcome =
+            outcome.map_err(|fault| fault.in_words(|text| secrets.mask(text).into_owned()));
         Ok(Attempt { ticket, began, outcome })
     }
 
@@ -116,6 +120,15 @@ impl Deployer<'_> {
             Some(gate) => self.health(order, &frame, gate).await,
             None => Ok(()),
         }
+    }
+
+    /// The values of the secrets of `deploy`.
+    fn secrets(&self, deploy: &Deploy) -> Secrets {
+        let mut secrets = Secrets::default();
+        for name in &deploy.secrets {
+            secrets.add(self.host.variables.get(name).unwrap_or_default());
+        }
+        secrets
     }
 
     /// Waits for the turn of the deployment `id`.
@@ -187,10 +200,7 @@ impl Deployer<'_> {
         // JSON is YAML.
         let config = serde_json::to_string(&words.config).unwrap_or_default();
         env.insert("STACK_INPUT_YAML".into(), config);
-        let mut secrets = Secrets::default();
-        for name in &deploy.secrets {
-            secrets.add(host.variables.get(name).unwrap_or_default());
-        }
+        let secrets = self.secrets(deploy);
         let uses_s3 = host.workspace.stores.iter().any(|store| store.starts_with("s3:"));
         let passed = deploy.pass_env.iter().chain(&deploy.secrets);
         let command = Command {
@@ -262,25 +272,28 @@ impl Deployer<'_> {
             Fault::new(Kind::Failed, format!("{} is not healthy", order.label())).because(why)
         };
         (self.host.tell)(&format!("verifying {}: {target}", order.label()));
-        let mut watch = HealthWatch::new(gate);
-        self.pause(gate.delay, order).await?;
+        let (mut watch, mut last) = (HealthWatch::new(gate), None);
+        let until_deadline = || frame.deadline.saturating_duration_since(Instant::now());
+        self.pause(gate.delay.min(until_deadline()), order).await?;
         loop {
             let now = Instant::now();
             if now >= frame.deadline {
+                let limit = frame.limit.as_secs();
+                let last = last.map(|why| format!("; the last look: {why}")).unwrap_or_default();
                 let fault = not_healthy(format!(
-                    "it did not hold within the {} s of the deployment",
-                    frame.limit.as_secs()
+                    "{target}: it did not hold within the {limit} s of the deployment{last}"
                 ));
                 return Err(Fault { kind: Kind::Timeout, ..fault });
             }
             let found = self.look_once(order, frame, gate, &target).await?;
+            last = found.as_ref().err().cloned();
             match watch.saw(Instant::now(), found) {
                 HealthVerdict::Held => return Ok(()),
                 HealthVerdict::Broke(why) => return Err(not_healthy(format!("{target}: {why}"))),
                 HealthVerdict::GoesOn => {}
             }
             let next = (now + gate.period).saturating_duration_since(Instant::now());
-            self.pause(next, order).await?;
+            self.pause(next.min(until_deadline()), order).await?;
         }
     }
 

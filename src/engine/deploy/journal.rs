@@ -277,13 +277,12 @@ impl JournalContents {
     /// What `bytes` hold; or the line, from 1, that is not what was written there.
     fn read(bytes: &[u8]) -> Result<Self, usize> {
         let mut contents = Self { history: DeployHistory::default(), sum: String::new(), end: 0 };
-        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate().peekable();
-        while let Some((at, line)) = lines.next() {
-            let is_last = lines.peek().is_none();
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
+        for (at, line) in lines {
             match contents.add(line) {
                 Some(()) => contents.end += line.len() as u64,
                 // Whoever wrote it did not come to its end, so nobody was told of it.
-                None if is_last => break,
+                None if !line.ends_with(b"\n") => break,
                 None => return Err(at + 1),
             }
         }

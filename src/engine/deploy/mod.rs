@@ -36,7 +36,7 @@ pub use journal::Journal;
 pub use ledger::{Claim, Ledger, NewDeployment, Ticket};
 pub use order::DeployOrder;
 pub use permission::may_deploy;
-pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, prepare};
+pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, missing_secrets, prepare};
 pub use pulumi::PulumiCalls;
 pub use record::{DeployOwner, Deployment, StateChange};
 pub use state::DeployState;

@@ -151,13 +151,7 @@ impl<'w> Preflight<'_, 'w> {
     }
 
     fn secrets(&mut self, name: &Name, deploy: &Deploy) {
-        for secret in &deploy.secrets {
-            let value = self.request.variables.get(secret);
-            let why = match value {
-                None => "is not set",
-                Some(value) if value.trim().is_empty() => "is empty",
-                Some(_) => continue,
-            };
+        for (secret, why) in missing_secrets(deploy, self.request.variables) {
             let what = format!("the secret `{secret}` of {name} {why}");
             let help = format!("set `{secret}`; in CI, hand it to the step that deploys");
             self.against(what, Some(help));
@@ -262,4 +256,16 @@ fn held(environment: &str, name: &Name, hold: &Hold) -> Obstacle {
         )),
         held: Some(name.clone()),
     }
+}
+
+/// The secrets of `deploy` that `variables` do not have, each with what is wrong with it.
+pub fn missing_secrets<'d>(
+    deploy: &'d Deploy,
+    variables: &Environment,
+) -> impl Iterator<Item = (&'d str, &'static str)> {
+    deploy.secrets.iter().filter_map(|secret| match variables.get(secret) {
+        None => Some((secret.as_str(), "is not set")),
+        Some(value) if value.trim().is_empty() => Some((secret.as_str(), "is empty")),
+        Some(_) => None,
+    })
 }

@@ -55,8 +55,12 @@ fn a_line_cut_off_is_dropped_and_damage_is_told() {
     assert_eq!(fault.kind, Kind::Verification);
     assert!(fault.to_string().contains("line 1 is not what was written there"), "{fault}");
     fs::write(&path, whole.split_inclusive(|b| *b == b'\n').nth(1).unwrap()).unwrap();
-    // A journal that lacks its beginning is a line that adds up to nothing, and nothing else.
-    assert!(ledger.history().unwrap().all.is_empty());
+    let fault = ledger.history().unwrap_err();
+    assert!(fault.to_string().contains("line 1 is not what was written there"), "{fault}");
+    // A whole line at the end is damage as well.
+    let last = [&whole[..], b"0123456789abcdef {}\n"].concat();
+    fs::write(&path, last).unwrap();
+    assert_eq!(ledger.history().unwrap_err().kind, Kind::Verification);
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn variable(text: &Scalar, found: &mut Findings) -> Option<String> {
     if !is_name {
         let what = "the value of a header is not written here, but the name of a variable";
         let help = "write the name of the environment variable that holds it, such as \
-                    `FORGE_REMOTE_AUTHORIZATION`; a secret does not belong into a file";
+                    `FORGE_REMOTE_AUTHORIZATION`; a secret does not belong in a file";
         found.add(text.bytes.clone(), what, "not the name of a variable", help);
     }
     is_name.then(|| name.clone())

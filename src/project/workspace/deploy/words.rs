@@ -54,9 +54,8 @@ pub(super) fn scope<'e>(scope: TemplateScope<'e>, words: &DeployWords) -> Templa
         ("pr", words.pull_request.map(Word::from)),
         ("files", words.has_files.then(|| template::place(FILES))),
     ];
-    let config =
-        words.config.iter().map(|(name, value)| (name.as_str(), Word::from(value.as_str())));
-    scope.extend([("config".to_owned(), config.collect::<Word>())]);
+    let config = words.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    scope.extend([("config".to_owned(), Word::from_pairs(config))]);
     let known = own.into_iter().filter_map(|(word, value)| Some((word.to_owned(), value?)));
     scope.extend(known);
     scope
