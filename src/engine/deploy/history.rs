@@ -10,6 +10,9 @@ use super::{DeployState, Deployment};
 pub struct DeployHistory {
     /// The deployments.
     pub all: BTreeMap<u64, Deployment>,
+    /// The numbers of those that began to change what is there, in the order in which they did. One that waited
+    /// may have begun after one with a higher number.
+    pub began: Vec<u64>,
 }
 
 /// A version that an environment is held against.
@@ -26,14 +29,17 @@ pub struct Hold {
 }
 
 impl DeployHistory {
-    /// The deployments of `name` to `environment`, the first one first.
+    /// The deployments of `name` to `environment`: in the order in which they began, and behind them those
+    /// that did not begin.
     pub fn deployed<'h, 'n>(
         &'h self,
         environment: &'n str,
         name: &'n str,
     ) -> impl DoubleEndedIterator<Item = &'h Deployment> + use<'h, 'n> {
         let is_meant = move |it: &&Deployment| it.environment == environment && it.name == name;
-        self.all.values().filter(is_meant)
+        let began = self.began.iter().filter_map(|id| self.all.get(id));
+        let others = self.all.values().filter(|it| !it.has_begun());
+        began.chain(others).filter(is_meant)
     }
 
     /// What runs in `environment`, as far as the ledger tells: the last that succeeded.
@@ -45,10 +51,7 @@ impl DeployHistory {
     /// Whether something happened in `environment` since [`Self::current`] that may have left it as
     /// nobody wants it.
     pub fn doubt(&self, environment: &str, name: &str) -> Option<&Deployment> {
-        let began = |it: &&Deployment| {
-            it.changes.iter().any(|change| change.state == DeployState::Deploying)
-        };
-        let last = self.deployed(environment, name).rfind(began)?;
+        let last = self.deployed(environment, name).rfind(|it| it.has_begun())?;
         let is_good = matches!(last.state(), DeployState::Succeeded | DeployState::RolledBack);
         (!is_good).then_some(last)
     }
@@ -84,7 +87,9 @@ impl DeployHistory {
                 }
             }
             let went_back = one.changes.iter().any(|it| it.state == DeployState::RollingBack);
-            let was_left = one.back_from.and_then(|id| self.all.get(&id));
+            // A rollback that was given up before it began brought nobody back from anything.
+            let back_from = one.back_from.filter(|_| one.has_begun());
+            let was_left = back_from.and_then(|id| self.all.get(&id));
             let bad = if went_back { Some(one) } else { was_left };
             let Some(bad) = bad.filter(|bad| holds.iter().all(|hold| hold.id != bad.id)) else {
                 continue;

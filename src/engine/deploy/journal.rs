@@ -326,6 +326,9 @@ impl DeployHistory {
                         change.state
                     ));
                 }
+                if change.state == DeployState::Deploying && !one.has_begun() {
+                    self.began.push(*id);
+                }
                 one.changes.push(change.clone());
                 Ok(())
             }

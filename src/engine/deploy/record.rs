@@ -94,6 +94,12 @@ impl DeployOwner {
 }
 
 impl Deployment {
+    /// Whether it may have changed something.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.changes.iter().any(|change| change.state == DeployState::Deploying)
+    }
+
     /// Its state now.
     pub fn state(&self) -> DeployState {
         self.changes.last().map_or(DeployState::Queued, |change| change.state)

@@ -134,3 +134,35 @@ fn holds_and_candidates_follow_from_the_lines() {
         history.candidates("test", "api", "sha256:v3").iter().map(|it| it.id).collect();
     assert_eq!(back, [3]);
 }
+
+#[test]
+fn what_began_last_is_what_runs_whatever_its_number() {
+    use DeployState::{Deploying, Failed, RolledBack, RollingBack, Succeeded, Verifying};
+    let temp = tempfile::tempdir().unwrap();
+    let ledger = Journal::in_folder(temp.path()).unwrap();
+    let open = |version, back_from| {
+        let one = Deployment { back_from, ..deployment(version) };
+        ledger.open(one, "asked").unwrap()
+    };
+    let turn = |id, within: Option<u64>, states: &[DeployState]| {
+        let is_back = within.is_some();
+        assert_eq!(ledger.claim(id, within, is_back).unwrap(), Claim::Yes);
+        goes(&ledger, id, states);
+    };
+    let first = open("v1", None);
+    turn(first.id, None, &[Deploying, Verifying, Succeeded]);
+    let (second, third) = (open("v2", None), open("v3", None));
+    turn(second.id, None, &[Deploying, Failed, RollingBack]);
+    // It has a higher number than what waits, and comes before it.
+    let fourth = open("v1", Some(second.id));
+    turn(fourth.id, Some(second.id), &[Deploying, Verifying, Succeeded]);
+    goes(&ledger, second.id, &[RolledBack]);
+    turn(third.id, None, &[Deploying, Verifying, Succeeded]);
+    let history = ledger.history().unwrap();
+    assert_eq!(history.current("test", "api").map(|it| it.version.as_str()), Some("v3"));
+    assert!(history.doubt("test", "api").is_none());
+    // A rollback that was given up while it waited holds the environment against nothing.
+    let back = open("v1", Some(third.id));
+    goes(&ledger, back.id, &[DeployState::Cancelled]);
+    assert!(ledger.history().unwrap().holds("test", "api").is_empty());
+}
