@@ -187,6 +187,11 @@ fn what_a_tag_has_is_not_built_and_another_is_never_pushed_over() {
     sandbox.forge("release:image").exits(2).says("has no version to be released as");
     tagged(&sandbox, "v0.1.0");
     sandbox.forge("release:image --dry-run").succeeds().says("built, then pushed");
+    // Each is held to its schema.
+    for words in ["plan", "status", "explain api"] {
+        let document = sandbox.forge(&format!("{words} --json")).succeeds().json();
+        assert_eq!(document["images"][0]["state"], "miss", "{words}");
+    }
     let first = sandbox.forge("release:image --json").succeeds();
     assert_eq!(hows(&first), ["api pushed"]);
     assert_eq!(sandbox.builds(), 2);

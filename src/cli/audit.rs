@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     archive::Hasher,
-    model::{Fault, Kind, Sha256, asset_platform},
+    model::{Fault, Kind, Sha256, asset_platform, counted},
     release::{AuditFinding, Audited, CatalogEntry, Severity, audit as examine, audit_tags},
     report::{Align, Cell, Role, Table},
     store::{Store, checksum_name, published_digest},
@@ -17,7 +17,7 @@ use super::{
     CliError,
     evidence::{Evidence, evidence},
     history::tags,
-    images::released::{ImagesThere, counted},
+    images::released::ImagesThere,
     releases::Releases,
     session::Session,
 };
@@ -128,7 +128,7 @@ fn text(
     let word = if count == 1 { "release" } else { "releases" };
     let images = match images {
         0 => String::new(),
-        images => format!(" and {}", counted(images)),
+        images => format!(" and {}", counted(images, "image")),
     };
     let sum = format!("{count} {word} in {}{images} audited", releases.store.url());
     let count = |weight| findings.iter().filter(|finding| finding.weight == weight).count();

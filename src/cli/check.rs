@@ -3,7 +3,7 @@
 use crate::{
     git::History,
     manifest::{manifest_schema, spec_schema},
-    model::{Fault, Kind},
+    model::{Fault, Kind, counted},
     workspace::Workspace,
 };
 
@@ -36,8 +36,7 @@ pub(super) fn check(session: &Session) -> Result<u8, CliError> {
         session.say(&format!("{document:#}\n"))?;
         return Ok(0);
     }
-    let count = workspace.subsystems.len();
-    let what = if count == 1 { "1 subsystem" } else { &format!("{count} subsystems") };
+    let what = counted(workspace.subsystems.len(), "subsystem");
     if !session.flags.quiet {
         session.say(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
     }

@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::{
     image::ReleasedImage,
-    model::{Fault, Kind},
+    model::{Fault, Kind, counted},
     release::{CatalogEntry, RetentionPolicy, outdated},
     report::{Align, Cell, Role, Table, human_size, render_fault},
     versioning::day,
@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     CliError,
-    images::released::{ImagesThere, counted, image_json, table_of_old},
+    images::released::{ImagesThere, image_json, table_of_old},
     releases::Releases,
     session::Session,
 };
@@ -127,7 +127,7 @@ fn close(
         let url = releases.store.url();
         let images = match gone_images.len() - images_left {
             0 => String::new(),
-            count => format!("; {} deleted", counted(count)),
+            count => format!("; {} deleted", counted(count, "image")),
         };
         session.say(&match left.len() + images_left {
             0 => format!("{count} deleted from {url}, {bytes}{images}\n"),
@@ -164,7 +164,7 @@ fn told(
     format!(
         "{told}{}\n{}, {bytes}; with --yes they are deleted, for good\n",
         table_of_old(old_images).render(session.stdout_style()),
-        counted(old_images.len())
+        counted(old_images.len(), "image")
     )
 }
 

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     ci,
     git::RemoteTag,
-    model::{ArtifactId, Fault, Kind, Name},
+    model::{ArtifactId, Fault, Kind, Name, counted},
     probe::Finding,
     provenance::{Permission, may_publish},
     release::{Pauses, is_project_tag},
@@ -257,7 +257,11 @@ fn print_missing(
     }
     match stores.all.first() {
         Some(store) if artifacts.is_empty() && count > 0 => {
-            session.say(&format!("all {count} artifacts can be downloaded from {}\n", store.url()))
+            let what = match count {
+                1 => "the artifact".to_owned(),
+                count => format!("all {}", counted(count, "artifact")),
+            };
+            session.say(&format!("{what} can be downloaded from {}\n", store.url()))
         }
         _ => Ok(()),
     }
@@ -269,11 +273,7 @@ fn verdict(results: &Results<'_>, missing: &Missing<'_, '_>) -> Result<(), Fault
     if bad.is_empty() && missing.count() == 0 {
         return Ok(());
     }
-    let things = |count: usize, thing: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {thing}")),
-        count => Some(format!("{count} {thing}s")),
-    };
+    let things = |count: usize, thing: &str| (count > 0).then(|| counted(count, thing));
     let count = missing.count();
     let images = things(missing.board.missing().count(), "image");
     let lacks: Vec<_> =

@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     super::{CliError, session::Session, versions, versions::Versions},
-    ImageWants, ImageWork, PushWish, Seen, may_push, released, with_images,
+    ImageWants, ImageWork, PushWish, Seen, may_push, release_images, with_images,
 };
 
 /// Releases the images of `names`; `current` are the versions that schemes came to just now. Nothing if
@@ -29,7 +29,7 @@ pub(in super::super) fn released_beside(
     let session = &session.for_images();
     let Some((wants, names)) = wanted_beside(session, names, current)? else { return Ok(None) };
     match may_push(session, &wants, wish.is_asked())? {
-        true => released(session, wants, &names, wish).map(Some),
+        true => release_images(session, wants, &names, wish).map(Some),
         false => Ok(None),
     }
 }

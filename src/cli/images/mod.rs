@@ -91,13 +91,13 @@ pub(super) fn release(session: &Session, words: &[String]) -> Result<u8, CliErro
     }
     may_push(session, &wants, true)?;
     let layout = wants.workspaces.layout().clone();
-    let mut report = released(session, wants, &names, PushWish::Named)?;
+    let mut report = release_images(session, wants, &names, PushWish::Named)?;
     report.seconds = began.elapsed().as_secs_f64();
     close(session, &layout, &report)
 }
 
 /// Brings the images called `names` to their registries, and `forge.lock` up to date.
-pub(super) fn released(
+pub(super) fn release_images(
     session: &Session,
     wants: ImageWants,
     names: &BTreeSet<Name>,

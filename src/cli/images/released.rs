@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     archive::Hasher,
     image::{ReleasedImage, RepositoryTags, image_statements, trusted_image},
-    model::{Fault, Kind, Name, Sha256},
+    model::{Fault, Kind, Name, Sha256, counted},
     probe::trusted_repositories,
     provenance::{Permission, Trust, may_publish},
     release::{
@@ -110,7 +110,7 @@ impl ImagesThere {
             return String::new();
         }
         let bytes = self.images.iter().map(ReleasedImage::bytes).sum();
-        format!("; {}, {}", counted(self.images.len()), human_size(bytes))
+        format!("; {}, {}", counted(self.images.len(), "image"), human_size(bytes))
     }
 
     /// The images of `name`, as JSON.
@@ -286,11 +286,6 @@ pub(in super::super) fn image_json(image: &ReleasedImage) -> serde_json::Value {
         "digest": format!("sha256:{}", image.digest),
         "bytes": image.bytes(),
     })
-}
-
-/// `1 image`, `6 images`.
-pub(in super::super) fn counted(count: usize) -> String {
-    if count == 1 { "1 image".into() } else { format!("{count} images") }
 }
 
 /// The table of images that would go.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Stage;
 use crate::{
     deploy::may_deploy,
-    model::Name,
+    model::{Name, counted},
     provenance::{Permission, Surroundings, may_publish_to},
     release::is_project_tag,
     service,
@@ -277,10 +277,7 @@ impl Facts<'_> {
     }
 
     fn selection(&self) -> String {
-        let count = match self.names.len() {
-            1 => "1 subsystem".to_owned(),
-            count => format!("{count} subsystems"),
-        };
+        let count = counted(self.names.len(), "subsystem");
         match self.words {
             [] => format!("all {count}"),
             [group] if self.workspace.groups.contains_key(group) => {

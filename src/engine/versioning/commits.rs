@@ -13,7 +13,10 @@
 use semver::{Prerelease, Version};
 
 use super::{Bump, BumpRequest, Message, Override, standing};
-use crate::{git::Commit, model::Commits};
+use crate::{
+    git::Commit,
+    model::{Commits, counted},
+};
 
 /// The versions of a component, as seen from one branch.
 #[derive(Clone, Debug)]
@@ -55,7 +58,7 @@ impl<'a> VersionLine<'a> {
         let mut line = Self { scheme, channel, stable: None, pre: None };
         for label in labels {
             let Some(version) = line.read(label) else { continue };
-            let place = match counted(&version.pre) {
+            let place = match channel_and_number(&version.pre) {
                 _ if version.pre.is_empty() => &mut line.stable,
                 Some((name, _)) if Some(name) == channel => &mut line.pre,
                 _ => continue,
@@ -104,7 +107,7 @@ impl<'a> VersionLine<'a> {
             }
             _ => match (greatest(since_last), greatest(since_stable)) {
                 (None, _) => {
-                    let count = counted_commits(since_last.len());
+                    let count = counted(since_last.len(), "commit");
                     return nothing(format!("{count}{since}, none of which is to be released"));
                 }
                 (Some(new), all) => {
@@ -138,7 +141,7 @@ impl<'a> VersionLine<'a> {
         let Some(channel) = self.channel else { return Some(self.write(&stable)) };
         let fresh = Version { pre: numbered(channel, 1)?, ..stable };
         let continued = self.pre.as_ref().and_then(|(pre, _)| {
-            let number = counted(&pre.pre)?.1.checked_add(1)?;
+            let number = channel_and_number(&pre.pre)?.1.checked_add(1)?;
             Some(Version { pre: numbered(channel, number)?, ..pre.clone() })
         });
         let higher = continued.filter(|continued| continued.cmp_precedence(&fresh).is_gt());
@@ -170,17 +173,13 @@ fn raised(version: &Version, bump: Bump) -> Option<Version> {
 }
 
 /// The name and the number of a pre-release that is counted: `dev.2`.
-fn counted(pre: &Prerelease) -> Option<(&str, u64)> {
+fn channel_and_number(pre: &Prerelease) -> Option<(&str, u64)> {
     let (name, number) = pre.split_once('.')?;
     Some((name, number.parse().ok()?))
 }
 
 fn numbered(channel: &str, number: u64) -> Option<Prerelease> {
     Prerelease::new(&format!("{channel}.{number}")).ok()
-}
-
-fn counted_commits(count: usize) -> String {
-    if count == 1 { "1 commit".into() } else { format!("{count} commits") }
 }
 
 /// The commit that says most.

@@ -6,7 +6,7 @@ use super::{
     style::{Role, Style},
     table::{Align, Cell, Table},
 };
-use crate::model::{ImageHow, ImageReport};
+use crate::model::{ImageHow, ImageReport, counted};
 
 /// The table of `images`, what went wrong, and the sum. With `all`, also those of which nothing was to do.
 pub fn render_images(images: &[ImageReport], all: bool, seconds: f64, style: Style) -> String {
@@ -36,8 +36,7 @@ pub fn images_sum(images: &[ImageReport], seconds: f64) -> String {
     let count = |how: &&ImageHow| images.iter().filter(|one| one.how == **how).count();
     let counts = ImageHow::ALL.iter().filter(|how| count(how) > 0);
     let counts: Vec<_> = counts.map(|how| format!("{} {}", count(&how), how.as_str())).collect();
-    let what =
-        if images.len() == 1 { "1 image".into() } else { format!("{} images", images.len()) };
+    let what = counted(images.len(), "image");
     format!("{what} in {}: {}", human_time(seconds), counts.join(", "))
 }
 

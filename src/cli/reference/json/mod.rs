@@ -12,7 +12,7 @@ pub use schema::document_schema;
 
 /// A document: its name, the verbs that print it, what it is, and its keys with their kinds and meanings. A kind
 /// is `t` for text, `n` for a number, `b` for `true` or `false`, and nothing for a mapping; with `?` at its end it
-/// may be `null`, with `-` before it the key may be absent.
+/// may be `null`, with `-` before it the key may be absent. `=plan` has the keys that the document `plan` has there.
 pub type JsonDocument = (
     &'static str,
     &'static [&'static str],
@@ -36,7 +36,11 @@ pub(super) fn page(_: &ReferenceTopic) -> String {
 
 fn words(kind: &str) -> String {
     let absent = if kind.starts_with('-') { "; may be absent" } else { "" };
-    let value = match kind.trim_start_matches('-') {
+    let kind = kind.trim_start_matches('-');
+    if let Some(other) = kind.strip_prefix('=') {
+        return format!("as in `{other}`{absent}");
+    }
+    let value = match kind {
         "t" => "text",
         "t?" => "text, or `null`",
         "n" => "a number",

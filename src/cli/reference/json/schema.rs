@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::JSON_DOCUMENTS;
+use super::{JSON_DOCUMENTS, JsonDocument};
 
 /// What stands for any key in the path of a key.
 const ANY_KEY: &str = "NAME";
@@ -18,10 +18,18 @@ struct SchemaNode {
 
 /// The schema of the document called `name`.
 pub fn document_schema(name: &str) -> Option<Value> {
-    let (name, _, about, keys) = JSON_DOCUMENTS.iter().find(|(known, ..)| *known == name)?;
+    let (name, _, about, keys) = document(name)?;
     let mut root = SchemaNode::default();
     for (path, kind, meaning) in *keys {
-        root.put(path, kind, meaning);
+        let other = kind.trim_start_matches('-').strip_prefix('=').and_then(document);
+        for (below, kind, meaning) in other.iter().flat_map(|(.., keys)| *keys) {
+            if below.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')) {
+                root.put(below, kind, meaning);
+            }
+        }
+        if other.is_none() {
+            root.put(path, kind, meaning);
+        }
     }
     let mut schema = root.schema();
     schema["properties"]["schema"] = json!({ "const": 1 });
@@ -35,6 +43,10 @@ pub fn document_schema(name: &str) -> Option<Value> {
         "description": about,
     });
     Some(joined(head, schema))
+}
+
+fn document(name: &str) -> Option<&'static JsonDocument> {
+    JSON_DOCUMENTS.iter().find(|(known, ..)| *known == name)
 }
 
 impl SchemaNode {
