@@ -437,7 +437,7 @@ pub fn is_taken(program: &str, words: &[&str], path: &Path) -> bool {
 pub fn assert_passes_review(path: &Path) {
     let text = fs::read_to_string(path).unwrap();
     for line in text.lines() {
-        let used = line.split_once("uses: ").map(|(_, used)| used);
+        let used = line.trim_start().trim_start_matches("- ").strip_prefix("uses: ");
         let is_pinned = |used: &str| {
             let (action, version) = used.split_once(" # v").unwrap_or_default();
             action.split_once('@').is_some_and(|(_, commit)| commit.len() == 40)

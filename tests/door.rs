@@ -370,6 +370,7 @@ fn where_its_commit_is_known_workflows_use_the_setup_action() {
         has_pages: true,
         attests: false,
         registries,
+        deploys: forge::ci::WorkflowDeploys::default(),
     };
     let sandbox = Sandbox::new().file("forge.yml", &workflow.render());
     assert_passes_review(&sandbox.path("forge.yml"));

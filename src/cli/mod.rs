@@ -291,8 +291,7 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
     let stage = |stage, names: &[String]| ci::ci(session, &ci::WantedStages::stage(stage, names));
     match verb {
         Verb::Ci { names, plan, affected: false, part } => {
-            let wanted = ci::WantedStages { only: None, said: &names, plan, part, subjects: None };
-            ci::ci(session, &wanted)
+            ci::ci(session, &ci::WantedStages { plan, part, ..ci::WantedStages::all(&names) })
         }
         Verb::Ci { names, plan, affected: true, part } => ci::affected(session, &names, plan, part),
         Verb::CiBuild { names } => stage(Stage::Build, &names),
@@ -304,14 +303,18 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
             ci::ci(session, &ci::WantedStages { part, subjects, ..stage })
         }
         Verb::CiPages { names } => stage(Stage::Pages, &names),
-        Verb::CiDeploy { names } => stage(Stage::Deploy, &names),
+        Verb::CiDeploy { names, to } => {
+            let stage = ci::WantedStages::stage(Stage::Deploy, &names);
+            ci::ci(session, &ci::WantedStages { to: to.as_deref(), ..stage })
+        }
         Verb::CiClose { results, timeout, partial } => {
             ci::close(session, &results, &ci::CloseOptions { timeout, partial })
         }
-        Verb::CiInit { from, forge, matrix, release, attest, host } => {
+        Verb::CiInit { from, forge, matrix, release, attest, deploy, host } => {
             let (forge, source) = (forge.as_deref(), from.as_deref());
             let release = release.as_deref();
-            let form = ci::WorkflowOptions { forge, source, matrix, release, attest, host };
+            let form =
+                ci::WorkflowOptions { forge, source, matrix, release, attest, deploy, host };
             ci::init(session, &form)
         }
         _ => Ok(0),

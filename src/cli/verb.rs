@@ -332,6 +332,9 @@ pub(super) enum Verb {
     CiDeploy {
         /// Subsystems or groups
         names: Vec<String>,
+        /// To this environment alone, if it is one of those
+        #[arg(long, value_name = "ENVIRONMENT")]
+        to: Option<String>,
     },
     /// Close a run of several jobs: say what is missing, release the project on its tag
     #[command(name = "ci:close")]
@@ -364,6 +367,9 @@ pub(super) enum Verb {
         /// Let GitHub attest what was published, by a step of its own
         #[arg(long, conflicts_with = "matrix")]
         attest: bool,
+        /// One that deploys too: a job for each environment that a branch or a tag deploys to
+        #[arg(long, conflicts_with = "release")]
+        deploy: bool,
         /// Whose CI it is for
         #[arg(long, default_value = "github")]
         host: WorkflowHost,

@@ -81,7 +81,7 @@ impl Verb {
             | Self::CiPackage { names, .. }
             | Self::CiRelease { names, .. }
             | Self::CiPages { names, .. }
-            | Self::CiDeploy { names }
+            | Self::CiDeploy { names, .. }
             | Self::Matrix { names, .. }
             | Self::Lock { names, .. }
             | Self::Affected { names, .. } => Some(names),

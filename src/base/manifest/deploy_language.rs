@@ -29,9 +29,16 @@ static ENVIRONMENT: Mapping = Mapping {
             "branch",
             Optional,
             Text("the name of a branch"),
-            "The branch whose runs of CI deploy to it. Without one, only people do.",
+            "The branch whose runs of CI deploy to it. Without one, and without a `tag`, only people do.",
         )
         .example("main"),
+        field(
+            "tag",
+            Optional,
+            Text("a tag, or a pattern such as `v*`"),
+            "The tags whose runs of CI deploy to it.",
+        )
+        .example("\"v*\""),
         field(
             "pull_request",
             Optional,

@@ -8,6 +8,7 @@
 //!                   └> hosted   a repository's releases   writable
 //!                        └> github, gitea, gitlab: what each host says differently
 //! URL ────── Fetcher ──> what vendors publish             read-only
+//! a repository ── repository_api ──> RepositoryApi: records of deployments, statuses, comments
 //! image ──── Registries ──> container images              read, and pushed (registry)
 //!
 //! dir ──> publication (create-only), file, sidecar
@@ -51,6 +52,7 @@ mod text;
 mod transfer;
 mod upload;
 mod url;
+mod web_call;
 
 #[cfg(test)]
 mod testing;
@@ -61,6 +63,7 @@ pub use address::public_address;
 pub use beginning::{AssetStream, Beginnings, BrokenTransfer};
 pub use checksums::{asset_path, find_digest};
 pub use fetch::Fetcher;
+pub use hosted::{ApiChange, RepositoryApi, RepositoryHost, repository_api};
 pub use open::{default_url, open, private};
 pub use registry::*;
 pub use release::{
@@ -70,6 +73,7 @@ pub use settings::{Login, Logins, RegistryLogin, RegistrySecret, StoreSettings, 
 pub use sidecar::name as checksum_name;
 pub use status::http_status;
 pub use url::{STORE_KINDS, StoreUrl};
+pub use web_call::{WebAnswer, WebCall, signed_headers, web_call};
 
 use crate::model::{Fault, Kind, RELEASE_NAME_HELP, Sha256, check_file_name, check_release_name};
 

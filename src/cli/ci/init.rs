@@ -8,7 +8,7 @@ use std::{
 use crate::{
     ci::{
         ForgeInstall, PinnedForge, PlatformRunner, ReleaseWorkflow, SpreadWorkflow, Stage, TEST,
-        Workflow, WorkflowRegistries,
+        Workflow, WorkflowDeploys, WorkflowEnvironment, WorkflowRegistries,
         matrix::{GitlabPipeline, RunnerHost},
     },
     disk::{Folder, MOST_OF_TEXT, read_text},
@@ -43,6 +43,8 @@ pub(in super::super) struct WorkflowOptions<'a> {
     pub(in super::super) release: Option<&'a str>,
     /// Whether GitHub attests what is published.
     pub(in super::super) attest: bool,
+    /// Whether it deploys.
+    pub(in super::super) deploy: bool,
     /// Whose CI it is for.
     pub(in super::super) host: WorkflowHost,
 }
@@ -63,6 +65,11 @@ pub(in super::super) fn init(
     if form.attest && form.host == WorkflowHost::Gitlab {
         let what = "`--attest` is for GitHub Actions: GitLab signs nothing that its jobs publish";
         return Err(Fault::new(Kind::Usage, what).into());
+    }
+    if form.deploy && form.host == WorkflowHost::Gitlab {
+        let what = "`--deploy` is for GitHub Actions";
+        let hint = "in .gitlab-ci.yml, write a job with `environment:` that runs `forge ci:deploy`";
+        return Err(Fault::new(Kind::Usage, what).hint(hint).into());
     }
     let workspace = session.workspace()?;
     let top = repository(workspace.layout.root());
@@ -103,6 +110,7 @@ fn file(
         claims: workspace.subsystems.values().any(|subsystem| subsystem.scheme.is_some()),
         attests: form.attest,
         registries: registries(workspace),
+        deploys: if form.deploy { deploys(workspace)? } else { WorkflowDeploys::default() },
         has_pages: workspace.tasks.contains_key(Stage::Pages.name()),
     };
     let jobs = usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS));
@@ -138,6 +146,31 @@ fn registries(workspace: &Workspace) -> WorkflowRegistries {
         hosts: hosts.into_iter().collect(),
         follow_tags: with_image().any(|one| one.follows_tag),
     }
+}
+
+/// What of `workspace` is deployed where by runs of CI.
+///
+/// # Errors
+/// `Usage` if that is nothing.
+fn deploys(workspace: &Workspace) -> Result<WorkflowDeploys, Fault> {
+    let nothing = |what: &str, hint: &str| Err(Fault::new(Kind::Usage, what).hint(hint));
+    if workspace.deploys.is_empty() {
+        let hint = "write `deploy: { run: COMMAND }` in a spec; `forge help deployments` explains it";
+        return nothing("no subsystem says how it is deployed", hint);
+    }
+    let mut found: Vec<WorkflowEnvironment> = Vec::new();
+    for it in workspace.environments.iter().filter(|it| it.branch.is_some() || it.tag.is_some()) {
+        let (name, branch, tag, after) =
+            (it.name.clone(), it.branch.clone(), it.tag.clone(), it.after.clone());
+        found.push(WorkflowEnvironment { name, branch, tag, after });
+    }
+    if found.is_empty() {
+        let hint = "write it in versions.yml: `environments: { test: { branch: main } }`";
+        return nothing("no branch and no tag deploys to an environment", hint);
+    }
+    let secrets = workspace.deploys.values().flat_map(|deploy| &deploy.secrets).cloned();
+    let secrets: BTreeSet<String> = secrets.collect();
+    Ok(WorkflowDeploys { environments: found, secrets: secrets.into_iter().collect() })
 }
 
 /// The file that releases the subsystem called `name` on its tags.

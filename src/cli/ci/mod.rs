@@ -18,7 +18,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::{CliError, affected, images, session::Session, versions};
+use super::{CliError, affected, deploy, images, session::Session, versions};
 use account::{StageReport, StageSummary};
 use stages::{Did, Stages};
 use voice::Voice;
@@ -40,14 +40,21 @@ pub(super) struct WantedStages<'a> {
     pub(super) plan: bool,
     /// Whether this is one of several jobs.
     pub(super) part: bool,
+    /// The one environment that is deployed to.
+    pub(super) to: Option<&'a str>,
     /// The file that the digests of what was published go to.
     pub(super) subjects: Option<&'a Path>,
 }
 
 impl<'a> WantedStages<'a> {
+    /// The whole pipeline, for what was `said`.
+    pub(super) fn all(said: &'a [String]) -> Self {
+        Self { only: None, said, plan: false, part: false, to: None, subjects: None }
+    }
+
     /// One stage, for what was `said`.
     pub(super) fn stage(stage: Stage, said: &'a [String]) -> Self {
-        Self { only: Some(stage), said, plan: false, part: false, subjects: None }
+        Self { only: Some(stage), ..Self::all(said) }
     }
 }
 
@@ -61,7 +68,7 @@ pub(super) fn affected(
     match affected::words(session, ci::words, said, None)? {
         words if words.is_empty() => affected::nothing(session),
         words => {
-            let wanted = WantedStages { only: None, said: &words, plan, part, subjects: None };
+            let wanted = WantedStages { plan, part, ..WantedStages::all(&words) };
             ci(session, &wanted)
         }
     }
@@ -69,10 +76,13 @@ pub(super) fn affected(
 
 /// Runs the pipeline, or one stage of it; or only shows what would run.
 pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, CliError> {
-    let WantedStages { only, said, plan, part, subjects } = *wanted;
+    let WantedStages { only, said, plan, part, to, subjects } = *wanted;
     let words = ci::words(session.workspaces()?.any(), said);
     let (workspaces, names) = versions::workspaces(session, &words)?;
     let workspaces = Arc::new(workspaces);
+    if let Some(to) = to {
+        deploy::environment(workspaces.any(), to)?;
+    }
     let facts = Facts {
         workspace: workspaces.any(),
         words: &words,
@@ -81,6 +91,7 @@ pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, Cli
         store: destination(session, &workspaces)?,
         registry: images::registry_of(&workspaces, &names),
         wish: wish(session),
+        to,
         only,
         is_part: part,
     };

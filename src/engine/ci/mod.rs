@@ -7,6 +7,7 @@
 //! artifacts, runners, seconds ─> Matrix, which workflows of several jobs take
 //! ```
 
+mod deploy_jobs;
 mod install;
 pub mod matrix;
 mod pins;
@@ -19,6 +20,7 @@ mod stage;
 mod steps;
 mod workflow;
 
+pub use deploy_jobs::{WorkflowDeploys, WorkflowEnvironment};
 pub use install::{ForgeInstall, PinnedForge};
 pub use matrix::PlatformRunner;
 pub use pins::{CACHE, CHECKOUT, PinnedAction};

@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub registry: Option<bool>,
     /// What the flags say of publishing.
     pub wish: PublishChoice,
+    /// The one environment that is deployed to, if that was said.
+    pub to: Option<&'a str>,
     /// The one stage that was called by its name, if it is one alone.
     pub only: Option<Stage>,
     /// Whether this is one of several jobs, so that the project as a whole is not its business.
@@ -211,7 +213,7 @@ impl Facts<'_> {
     #[must_use]
     pub fn environments(&self) -> Vec<(&str, String)> {
         let mut found: Vec<(&DeployEnvironment, String)> = Vec::new();
-        for environment in &self.workspace.environments {
+        for environment in self.wanted_environments() {
             if let Permission::Yes(why) = may_deploy(self.surroundings, environment) {
                 found.push((environment, why));
             }
@@ -225,6 +227,11 @@ impl Facts<'_> {
         };
         found.sort_by_key(|(environment, _)| depth(environment));
         found.into_iter().map(|(environment, why)| (environment.name.as_str(), why)).collect()
+    }
+
+    /// The environments that are looked at.
+    fn wanted_environments(&self) -> impl Iterator<Item = &DeployEnvironment> {
+        self.workspace.environments.iter().filter(|it| self.to.is_none_or(|to| to == it.name))
     }
 
     /// Why this run deploys nothing.
@@ -243,7 +250,7 @@ impl Facts<'_> {
         if !self.environments().is_empty() {
             return None;
         }
-        let permissions = self.workspace.environments.iter();
+        let permissions = self.wanted_environments();
         let permissions = permissions.map(|it| may_deploy(self.surroundings, it));
         let mut whys: Vec<String> = permissions.map(|it| it.why().to_owned()).collect();
         whys.dedup();

@@ -30,7 +30,7 @@ impl SpreadWorkflow {
     #[must_use]
     pub fn render(&self) -> String {
         let comment = "Written by `forge ci:init --matrix`: a plan, the jobs it asks for, and `done`, the status to require.";
-        let triggers = steps::triggers(&self.plain.default_branch);
+        let triggers = steps::triggers(&self.plain.default_branch, &self.plain.deploys);
         let mut before = vec!["plan", "check", "publish"];
         before.extend(self.tests.then_some("test"));
         let close = self.close(&before);
@@ -42,7 +42,8 @@ impl SpreadWorkflow {
             self.publish(),
             self.test(),
             close,
-            steps::done(&before),
+            self.plain.deploy_jobs("close"),
+            self.plain.done(&before),
         ]
         .concat()
     }
@@ -93,8 +94,8 @@ impl SpreadWorkflow {
             Step { name: "Build and test", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
         let mut env = vec![("COMMAND", "${{ matrix.publish }}")];
         env.extend(self.plain.all_logins());
-        let publish =
-            Step { name: "Publish", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
+        let run = format!("eval \"$COMMAND{}\"", self.plain.wish());
+        let publish = Step { name: "Publish", run: &run, env: &env, ..Step::default() };
         Self::spread("publish", IS_ACCEPTED, &self.plain.registries.publishing(false))
             + &self.begin(true)
             + &build.render()

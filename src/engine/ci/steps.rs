@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
+    WorkflowDeploys,
     pins::{ATTEST, CHECKOUT},
     quote::scalar,
 };
@@ -117,11 +118,21 @@ jobs:
     )
 }
 
-/// What starts a workflow that builds changes and publishes what was accepted.
-pub fn triggers(branch: &str) -> String {
+/// What starts a workflow that builds changes and publishes what was accepted: by default on `branch`, and
+/// on tags of the project.
+pub fn triggers(branch: &str, deploys: &WorkflowDeploys) -> String {
+    let listed = |first: &str, more: Vec<&str>| {
+        let mut all = vec![first.to_owned()];
+        all.extend(more.into_iter().map(str::to_owned));
+        let mut known = std::collections::BTreeSet::new();
+        all.retain(|one| known.insert(one.clone()));
+        all.iter().map(|one| format!("      - {}\n", scalar(one))).collect::<String>()
+    };
+    let (branches, tags) = deploys.triggers();
     format!(
-        "  push:\n    branches:\n      - {}\n    tags:\n      - v*\n  pull_request:\n  merge_group:\n  workflow_dispatch:\n",
-        scalar(branch)
+        "  push:\n    branches:\n{}    tags:\n{}  pull_request:\n  merge_group:\n  workflow_dispatch:\n",
+        listed(branch, branches),
+        listed("v*", tags)
     )
 }
 
@@ -185,13 +196,18 @@ fn permitted(permissions: &[&str]) -> String {
 
 /// The result of each job, as a variable.
 pub fn results(jobs: &[&str]) -> Vec<(String, String)> {
-    let result = |job: &&str| (job.to_uppercase(), format!("${{{{ needs.{job}.result }}}}"));
+    let result = |job: &&str| (variable(job), format!("${{{{ needs.{job}.result }}}}"));
     jobs.iter().map(result).collect()
 }
 
 /// `JOB=RESULT` of each job, as words for a shell that has [`results`].
 pub fn result_words(jobs: &[&str]) -> String {
-    jobs.iter().map(|job| format!(" \"{job}=${}\"", job.to_uppercase())).collect()
+    jobs.iter().map(|job| format!(" \"{job}=${}\"", variable(job))).collect()
+}
+
+/// The variable with the result of the job `key`.
+fn variable(key: &str) -> String {
+    key.to_uppercase().replace('-', "_")
 }
 
 /// The one status to require: red if any of the jobs in `needs` is.

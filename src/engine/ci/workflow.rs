@@ -6,7 +6,7 @@
 //! Reference: "Workflow syntax for GitHub Actions" in GitHub's documentation.
 
 use super::{
-    ForgeInstall, WorkflowRegistries,
+    ForgeInstall, WorkflowDeploys, WorkflowRegistries,
     quote::shell_word,
     steps::{
         self, GIT_LOCAL, GIT_LOGIN, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, SUBJECTS, Step, TOKEN,
@@ -30,6 +30,8 @@ pub struct Workflow {
     pub attests: bool,
     /// Where images are pushed to.
     pub registries: WorkflowRegistries,
+    /// What it deploys to where.
+    pub deploys: WorkflowDeploys,
 }
 
 impl Workflow {
@@ -40,13 +42,14 @@ impl Workflow {
     #[must_use]
     pub fn render(&self) -> String {
         let (folder, selection) = (self.folder_words(), self.registries.selection());
+        let triggers = steps::triggers(&self.default_branch, &self.deploys);
         let comment = "Written by `forge ci:init`. Require the status `done`.";
         let build =
             |run: &str, env| Step { name: "Build and test", run, env, ..Step::default() }.render();
         let runner =
             format!("    runs-on: ubuntu-24.04\n    timeout-minutes: {MINUTES}\n    steps:\n");
         [
-            steps::head(comment, "forge", &steps::triggers(&self.default_branch), true),
+            steps::head(comment, "forge", &triggers, true),
             steps::job("check", IS_PROPOSED, &[], READ),
             runner.clone(),
             steps::checkout(""),
@@ -57,12 +60,26 @@ impl Workflow {
             steps::checkout(""),
             self.install.step("", true),
             build(&format!("forge ci{folder}{selection} --no-publish"), &self.no_login()),
-            self.publish(&format!("forge ci:release{folder}")),
+            self.publish(&format!("forge ci:release{folder}{}", self.wish())),
             if self.attests { steps::attest() } else { String::new() },
             self.pages(&folder),
-            steps::done(&["check", "publish"]),
+            self.deploy_jobs("publish"),
+            self.done(&["check", "publish"]),
         ]
         .concat()
+    }
+
+    /// The one status to require, after the jobs `before` and those that deploy.
+    pub(super) fn done(&self, before: &[&str]) -> String {
+        let deploys = self.deploys.keys();
+        let all: Vec<&str> =
+            before.iter().copied().chain(deploys.iter().map(String::as_str)).collect();
+        steps::done(&all)
+    }
+
+    /// What makes a branch that is not the default one publish what it then deploys.
+    pub(super) fn wish(&self) -> &'static str {
+        if self.deploys.has_others_than(&self.default_branch) { " --publish" } else { "" }
     }
 
     /// What names the folder of the workspace to forge.
@@ -122,6 +139,7 @@ mod tests {
             has_pages: false,
             attests: false,
             registries: WorkflowRegistries::default(),
+            deploys: WorkflowDeploys::default(),
         }
     }
 

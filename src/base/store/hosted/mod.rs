@@ -16,6 +16,7 @@
 
 mod account;
 mod api;
+mod beside;
 pub(super) mod gitea;
 pub(super) mod github;
 pub(super) mod gitlab;
@@ -38,6 +39,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+pub use self::beside::{ApiChange, RepositoryApi, RepositoryHost, repository_api};
 use self::{
     host::{ReleaseHost, Visibility},
     wire::{HostedAsset, HostedRelease, HostedRepository},

@@ -22,6 +22,8 @@ pub struct DeployEnvironment {
     pub name: String,
     /// `branch:`.
     pub branch: Option<String>,
+    /// `tag:`, in which `*` stands for any text.
+    pub tag: Option<String>,
     /// `pull_request:`.
     pub is_preview: bool,
     /// `url:`.
@@ -68,7 +70,7 @@ fn environment(name: &Sp<String>, node: &Node, found: &mut Findings) -> DeployEn
     let (timeout, ttl) = (span("timeout"), span("ttl"));
     let is_preview = text("pull_request").as_deref() == Some("true");
     if is_preview {
-        for key in ["branch", "after"] {
+        for key in ["branch", "tag", "after"] {
             let Some(written) = scalar(node, key) else { continue };
             let what = format!("`{}` is for pull requests, so it has no `{key}`", name.value);
             let help = format!("remove `{key}`, or write an environment of its own for it");
@@ -78,6 +80,7 @@ fn environment(name: &Sp<String>, node: &Node, found: &mut Findings) -> DeployEn
     DeployEnvironment {
         name: name.value.clone(),
         branch: text("branch"),
+        tag: text("tag"),
         is_preview,
         url: scalar(node, "url").map(TaskText),
         after: text("after"),

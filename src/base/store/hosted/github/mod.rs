@@ -90,6 +90,21 @@ impl Immutability {
     }
 }
 
+/// The API for `owner/name` at `server`, which the store `url` calls so. Connects to nothing yet.
+pub(super) fn api(
+    url: String,
+    server: &GitHubServer,
+    [owner, name]: [&str; 2],
+    settings: &StoreSettings,
+) -> HostApi {
+    let location = Location {
+        host: server.name(),
+        page: server.page(&[owner, name]),
+        resource: server.resource(&["repos", owner, name]),
+    };
+    HostApi::new(url, &DIALECT, location, server.tempo(), settings)
+}
+
 /// The store called `url`: the releases of `owner/name` at `server`. Connects to nothing yet.
 pub(in crate::store) fn store(
     url: String,
@@ -97,12 +112,7 @@ pub(in crate::store) fn store(
     [owner, name]: [&str; 2],
     settings: &StoreSettings,
 ) -> impl Store + use<> {
-    let location = Location {
-        host: server.name(),
-        page: server.page(&[owner, name]),
-        resource: server.resource(&["repos", owner, name]),
-    };
-    let api = HostApi::new(url.clone(), &DIALECT, location, server.tempo(), settings);
+    let api = api(url.clone(), &server, [owner, name], settings);
     let (detected, seals) = (OnceLock::new(), AtomicBool::new(false));
     Hosted::new(url, GitHub { api, server, detected, seals })
 }

@@ -82,6 +82,25 @@ struct GitLabHost {
     branch: Option<String>,
 }
 
+/// The API for `project` of the GitLab at `base`, which the store `url` calls so. Connects to nothing yet.
+///
+/// # Errors
+/// `Usage` if the server must not be asked.
+pub(super) fn api(
+    url: String,
+    base: Option<&str>,
+    project: &str,
+    settings: &StoreSettings,
+) -> Result<HostApi, Fault> {
+    let base = address::protected("releases", base.unwrap_or(PUBLIC), "a GitLab")?;
+    let location = Location {
+        host: address::name(&base),
+        page: address::below(&base, &project.split('/').collect::<Vec<_>>()),
+        resource: address::below(&base, &["api", "v4", "projects", project]),
+    };
+    Ok(HostApi::new(url, &DIALECT, location, Tempo::of_own_server(), settings))
+}
+
 /// The store called `url`: the releases of `project` (`GROUP/SUBGROUP/PROJECT`) at `base`, or at
 /// gitlab.com. Connects to nothing yet.
 ///
@@ -93,16 +112,10 @@ pub(in crate::store) fn store(
     project: &str,
     settings: &StoreSettings,
 ) -> Result<impl Store + use<>, Fault> {
-    let base = address::protected("releases", base.unwrap_or(PUBLIC), "a GitLab")?;
-    let location = Location {
-        host: address::name(&base),
-        page: address::below(&base, &project.split('/').collect::<Vec<_>>()),
-        resource: address::below(&base, &["api", "v4", "projects", project]),
-    };
+    let api = api(url.clone(), base, project, settings)?;
     let variable = |name: &str| settings.environment.get(name).map(|value| value.trim());
     let is_own = variable("CI_PROJECT_PATH") == Some(project);
     let branch = variable("CI_DEFAULT_BRANCH").filter(|_| is_own).map(str::to_owned);
-    let api = HostApi::new(url.clone(), &DIALECT, location, Tempo::of_own_server(), settings);
     Ok(Hosted::new(url.clone(), GitLabHost { api, url, branch }))
 }
 
