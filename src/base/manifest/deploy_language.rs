@@ -6,7 +6,7 @@ use super::{
     service_language::SIGNALS,
     shape::{
         Mapping,
-        Presence::{Optional, With},
+        Presence::{Optional, Required, With},
         Shape::{self, Choice, Count, Flag, List, Map, OneOf, Text, Value},
     },
 };
@@ -79,6 +79,59 @@ static ENVIRONMENT: Mapping = Mapping {
         )
         .default("`7d`")
         .example("3d"),
+    ],
+};
+
+/// Who is told how deployments go.
+pub static NOTIFY: Mapping = Mapping {
+    what: "who is told of deployments",
+    exactly_one: &[],
+    fields: &[
+        field("slack", Optional, Shape::Record(&SLACK), "A channel of Slack, by an incoming webhook.")
+            .example("{ secret: SLACK_WEBHOOK }"),
+        field(
+            "webhook",
+            Optional,
+            Shape::Record(&WEBHOOK),
+            "A program, by messages that are signed as Standard Webhooks has it.",
+        )
+        .example(r#"{ url: "https://ops.example.org/forge", secret: HOOK_SECRET }"#),
+    ],
+};
+
+const EVENTS: &[&str] =
+    &["started", "succeeded", "failed", "rolled-back", "stuck", "cancelled", "recovered"];
+const EVENT: Shape = Choice(EVENTS);
+const EVENTS_SHAPE: Shape = OneOf(&[EVENT, List(&EVENT)]);
+
+static SLACK: Mapping = Mapping {
+    what: "a channel of Slack",
+    exactly_one: &[],
+    fields: &[
+        field("secret", Required, VARIABLE, "The environment variable with the address of the webhook.")
+            .example("SLACK_WEBHOOK"),
+        field("on", Optional, EVENTS_SHAPE, "What it is told. `recovered`: a success after a failure.")
+            .default("`[failed, rolled-back, stuck, recovered]`")
+            .example("[failed, succeeded]"),
+    ],
+};
+
+static WEBHOOK: Mapping = Mapping {
+    what: "a webhook",
+    exactly_one: &[],
+    fields: &[
+        field("url", Required, URL, "Where the messages go.")
+            .example(r#""https://ops.example.org/forge""#),
+        field(
+            "secret",
+            Required,
+            VARIABLE,
+            "The environment variable with the secret that they are signed by: `whsec_` and base64.",
+        )
+        .example("HOOK_SECRET"),
+        field("on", Optional, EVENTS_SHAPE, "What it is told.")
+            .default("everything")
+            .example("[succeeded, failed]"),
     ],
 };
 

@@ -68,6 +68,8 @@ pub struct ManifestDoc {
     pub environments: Pairs<Node>,
     /// `ledger`.
     pub ledger: Option<Scalar>,
+    /// `notify`.
+    pub notify: Option<Node>,
     /// `ci.runners`.
     pub runners: Pairs<Vec<Scalar>>,
     /// `vars`, `env` and what else is said for all tasks.
@@ -255,6 +257,7 @@ pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
         groups: lists(&root, "groups"),
         environments: nodes(&root, "environments"),
         ledger: text(&root, "ledger"),
+        notify: root.get("notify").cloned(),
         runners: ci.map(|ci| lists(ci, "runners")).unwrap_or_default(),
         head: head(&root),
         tasks: nodes(&root, "tasks"),

@@ -2,7 +2,7 @@
 //! here is what is accepted, what `forge schema` prints, what the reference says and what
 //! messages name.
 
-use super::deploy_language::ENVIRONMENTS;
+use super::deploy_language::{ENVIRONMENTS, NOTIFY};
 use super::include::INCLUDE;
 use super::shape::{
     Field, Mapping,
@@ -105,9 +105,15 @@ pub static MANIFEST: Mapping = Mapping {
         field(
             "ledger",
             Optional,
-            Text("a folder such as `/srv/deployments`"),
-            "Where the ledger of deployments is. Machines that deploy to the same environments share it.",
-        ).default("a folder in the user's data directory").example("/srv/deployments/shop"),
+            Text("a folder such as `/srv/deployments`, or a repository such as `github:OWNER/REPO`"),
+            "Where the ledger of deployments is, which machines that deploy to the same environments share: a folder, or the records of deployments at a repository of GitHub.",
+        ).default("in GitHub Actions the repository, elsewhere a folder in the user's data directory").example("github:acme/shop"),
+        field(
+            "notify",
+            Optional,
+            Shape::Record(&NOTIFY),
+            "Who is told how deployments go.",
+        ).example("{ slack: { secret: SLACK_WEBHOOK } }"),
         field("ci", Optional, Shape::Record(&CI), "How CI works on the project.").example("{ runners: { linux-arm64: ubuntu-24.04-arm } }"),
         field("tasks", Optional, TASKS, "Commands of the workspace.").example("{ test: go test ./... }"),
         field(

@@ -30,7 +30,7 @@ pub use policy::{Permission, may_publish, may_publish_to};
 pub use statement::{
     Statement, StatementRecipe, StatementRun, StatementSubject, Subject, read_statements,
 };
-pub use surroundings::{ActionsRun, GitLab, Surroundings};
+pub use surroundings::{ActionsRun, GitLab, ProposedChange, Surroundings};
 pub use trust::{Trust, distrusted, judge, refusal};
 
 /// The file with the statement of who built `asset` first.

@@ -43,6 +43,25 @@ pub struct ActionsRun {
     pub workflow: String,
     /// The page of this attempt of the run.
     pub run_url: Option<String>,
+    /// The commit that it runs for.
+    pub commit: String,
+    /// The proposed change that it is about.
+    pub change: Option<ProposedChange>,
+}
+
+/// A pull request, or a merge request, as the event has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProposedChange {
+    /// Its number.
+    pub number: u64,
+    /// The commit that is proposed.
+    pub commit: String,
+    /// Whether it is closed, or merged.
+    pub is_closed: bool,
+    /// Whether it comes from another repository.
+    pub is_fork: bool,
+    /// Its labels.
+    pub labels: Vec<String>,
 }
 
 /// A job of GitLab CI. What the runner does not say is empty.
@@ -66,6 +85,10 @@ pub struct GitLab {
     pub config: String,
     /// The page of the job.
     pub run_url: Option<String>,
+    /// The commit that it runs for.
+    pub commit: String,
+    /// The merge request that it is about.
+    pub change: Option<ProposedChange>,
 }
 
 impl Surroundings {
@@ -106,6 +129,27 @@ impl Surroundings {
             Self::GitLab(job) => job.run_url.as_deref(),
             Self::OtherCi(run) => run.run_url.as_deref(),
             Self::Laptop => None,
+        }
+    }
+
+    /// The commit that this run is for; of a proposed change, the one that is proposed.
+    #[must_use]
+    pub fn commit(&self) -> Option<&str> {
+        let own = match self {
+            Self::GitHub(run) => &run.commit,
+            Self::GitLab(job) => &job.commit,
+            Self::Laptop | Self::OtherCi(_) => return None,
+        };
+        self.change().and_then(|change| filled(&change.commit)).or_else(|| filled(own))
+    }
+
+    /// The proposed change that this run is about, if it says which.
+    #[must_use]
+    pub fn change(&self) -> Option<&ProposedChange> {
+        match self {
+            Self::GitHub(run) => run.change.as_ref(),
+            Self::GitLab(job) => job.change.as_ref(),
+            Self::Laptop | Self::OtherCi(_) => None,
         }
     }
 
@@ -187,6 +231,16 @@ impl ActionsRun {
             .or_else(|| text("/workflow_run/head_repository/full_name"));
         let fork = head.filter(|head| !head.eq_ignore_ascii_case(&repository)).map(str::to_owned);
         let default_branch = text("/repository/default_branch").map(str::to_owned);
+        let number = event_file.pointer("/pull_request/number").and_then(Value::as_u64);
+        let labels = event_file.pointer("/pull_request/labels").and_then(Value::as_array);
+        let label = |label: &Value| Some(label.get("name")?.as_str()?.to_owned());
+        let change = number.map(|number| ProposedChange {
+            number,
+            commit: text("/pull_request/head/sha").unwrap_or_default().to_owned(),
+            is_closed: text("/pull_request/state") == Some("closed"),
+            is_fork: fork.is_some() || head.is_none(),
+            labels: labels.into_iter().flatten().filter_map(label).collect(),
+        });
         let run_url = variables.filled("GITHUB_RUN_ID").map(|run| {
             let attempt = or(variables.get("GITHUB_RUN_ATTEMPT"), "1");
             format!("{server}/{repository}/actions/runs/{run}/attempts/{attempt}")
@@ -201,6 +255,8 @@ impl ActionsRun {
             fork,
             workflow: variables.owned("GITHUB_WORKFLOW_REF"),
             run_url,
+            commit: variables.owned("GITHUB_SHA"),
+            change,
         }
     }
 
@@ -247,7 +303,22 @@ impl GitLab {
             project_url: variables.get("CI_PROJECT_URL").trim_end_matches('/').to_owned(),
             config: or(variables.get("CI_CONFIG_PATH"), ".gitlab-ci.yml").to_owned(),
             run_url: variables.filled("CI_JOB_URL").map(str::to_owned),
+            commit: variables.owned("CI_COMMIT_SHA"),
+            change: Self::change(variables),
         }
+    }
+
+    fn change(variables: RunVariables) -> Option<ProposedChange> {
+        let number = variables.filled("CI_MERGE_REQUEST_IID")?.parse().ok()?;
+        let source = variables.filled("CI_MERGE_REQUEST_SOURCE_PROJECT_ID");
+        let labels = variables.get("CI_MERGE_REQUEST_LABELS").split(',').filter_map(filled);
+        Some(ProposedChange {
+            number,
+            commit: variables.owned("CI_COMMIT_SHA"),
+            is_closed: false,
+            is_fork: source.is_none() || source != variables.filled("CI_PROJECT_ID"),
+            labels: labels.map(str::to_owned).collect(),
+        })
     }
 
     fn builder(&self) -> Builder {

@@ -3,14 +3,14 @@
 use std::{path::PathBuf, sync::Arc};
 
 use crate::{
-    deploy::{ArtifactFinder, DeployHost, Journal},
+    deploy::{ArtifactFinder, DeployHost, Deployment, Journal, WatchedLedger},
     model::{Fault, Kind},
     process::Runner,
     store::{Registries, Store, StoreSettings, StoreUrl, Waits, default_url},
-    workspace::Workspace,
+    workspace::{LedgerHome, Workspace},
 };
 
-use super::super::session::Session;
+use super::{super::session::Session, outside::RecordHome};
 
 /// Who is told a line.
 type Listener<'a> = &'a (dyn Fn(&str) + Sync);
@@ -18,11 +18,13 @@ type Listener<'a> = &'a (dyn Fn(&str) + Sync);
 /// What deployments of a workspace are worked on with.
 pub(in super::super) struct DeployDesk {
     /// Where they are written down.
-    pub(in super::super) ledger: Journal,
+    pub(in super::super) ledger: WatchedLedger<Journal>,
+    /// What goes on elsewhere, as far as is known.
+    pub(super) active: Vec<Deployment>,
     stores: Vec<Arc<dyn Store>>,
     registries: Registries,
-    settings: StoreSettings,
-    runner: Runner,
+    pub(super) settings: StoreSettings,
+    pub(super) runner: Runner,
 }
 
 impl DeployDesk {
@@ -31,8 +33,10 @@ impl DeployDesk {
         let console = session.console();
         let waits = Waits(Arc::new(move |why| console.err(&format!("waiting: {why}\n"))));
         let settings = StoreSettings { waits, ..session.store_settings(workspace) };
+        let (journal, active) = journal(session, workspace, &settings)?;
         Ok(Self {
-            ledger: ledger(workspace)?,
+            ledger: WatchedLedger::new(journal),
+            active,
             stores: session.stores(workspace)?.all,
             registries: Registries::new(&settings),
             settings,
@@ -86,13 +90,23 @@ pub(super) fn voice(session: &Session) -> (impl Fn(&str) + Sync, impl Fn(&str) +
     (tell, line)
 }
 
-/// The ledger of `workspace`.
-pub(super) fn ledger(workspace: &Workspace) -> Result<Journal, Fault> {
-    Journal::in_folder(&folder(workspace)?)
+/// The journal of `workspace`, with what machines elsewhere wrote down, and what goes on there.
+pub(super) fn journal(
+    session: &Session,
+    workspace: &Workspace,
+    settings: &StoreSettings,
+) -> Result<(Journal, Vec<Deployment>), Fault> {
+    let journal = Journal::in_folder(&folder(workspace)?)?;
+    let Some(home) = RecordHome::find(session, workspace) else { return Ok((journal, Vec::new())) };
+    let active = match home.api(session, settings)? {
+        Some(api) => home.restore(session, workspace, &api, &journal)?,
+        None => Vec::new(),
+    };
+    Ok((journal, active))
 }
 
 fn folder(workspace: &Workspace) -> Result<PathBuf, Fault> {
-    if let Some(named) = &workspace.ledger {
+    if let Some(LedgerHome::Folder(named)) = &workspace.ledger {
         return Ok(named.clone());
     }
     // As a store of its own has it, whose name tells this workspace from others of the same name.

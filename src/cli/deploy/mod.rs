@@ -2,6 +2,7 @@
 
 mod back;
 mod desk;
+mod outside;
 mod shown;
 
 use std::collections::BTreeSet;
@@ -131,6 +132,9 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
             session.note(&format!("left alone: {held}"));
         }
     }
+    if let Some(active) = desk.active.iter().find(|it| it.environment == environment.name) {
+        prepared.refuse(format!("{} is going on elsewhere: {}", active.label(), active.run));
+    }
     prepared.passed(&environment.name)?;
     carry_out(session, workspace, &desk, environment, &prepared)
 }
@@ -255,6 +259,7 @@ pub(super) fn carry_out(
 ) -> Result<Deployed, CliError> {
     know_secrets(session, prepared);
     let (tell, line) = desk::voice(session);
+    let herald = outside::begin(session, workspace, desk)?;
     let deployer = Deployer { host: desk.host(session, workspace, (&tell, &line)) };
     let mut ends: Vec<(&DeployOrder<'_>, DeployEnd)> = Vec::new();
     let mut left_out: Vec<(&DeployOrder<'_>, String)> = Vec::new();
@@ -275,6 +280,7 @@ pub(super) fn carry_out(
             break;
         }
     }
+    outside::end(session, desk, herald)?;
     close(session, environment, prepared, &ends, &left_out)
 }
 

@@ -35,7 +35,7 @@ pub(in super::super) fn deployments(
     wish: &DeploymentsArgs,
 ) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
-    let ledger = desk::ledger(&workspace)?;
+    let (ledger, _) = desk::journal(session, &workspace, &session.store_settings(&workspace))?;
     let history = ledger.history()?;
     if let Some(id) = wish.log {
         return log(session, &ledger, &history, id);

@@ -78,6 +78,8 @@ impl Deployer<'_> {
             config: order.words.config.clone(),
             url: order.words.url.clone(),
             back_from: order.back_from,
+            pull_request: order.words.pull_request,
+            origin: None,
             forced: order.forced,
             run: self.host.run.clone(),
             owner: DeployOwner::this(),

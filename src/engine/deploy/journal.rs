@@ -119,6 +119,38 @@ impl Journal {
         Ok(step)
     }
 
+    /// Takes over what machines wrote down elsewhere and is over, the oldest first; what is known already
+    /// stays as it is. How many were new.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn take_over(&self, found: &[Deployment]) -> Result<usize, Fault> {
+        let mut step = self.step()?;
+        let mut taken = 0;
+        for one in found {
+            let all = &step.contents.history.all;
+            let origin = one.origin.unwrap_or(one.id);
+            let number = |it: &Deployment| it.origin.unwrap_or(it.id);
+            if all.values().any(|it| number(it) == origin && it.owner == one.owner) {
+                continue;
+            }
+            let next = all.keys().next_back().map_or(1, |last| last + 1);
+            let id = if all.contains_key(&one.id) { next } else { one.id };
+            let back_from = one.back_from.map(|from| {
+                let of = all.values().rev().find(|it| number(it) == from && it.name == one.name);
+                of.map_or(from, |it| it.id)
+            });
+            let new = Deployment { id, origin: Some(origin).filter(|it| *it != id), back_from, changes: Vec::new(), ..one.clone() };
+            step.push(Line::Opened(Box::new(new)))?;
+            for change in &one.changes {
+                step.change(id, change.clone())?;
+            }
+            taken += 1;
+        }
+        step.write()?;
+        Ok(taken)
+    }
+
     fn damaged(&self, line: usize) -> Fault {
         let path = self.folder.path().join(JOURNAL);
         Fault::new(Kind::Verification, format!("the ledger {} is damaged", path.display()))

@@ -35,6 +35,12 @@ pub struct Deployment {
     /// The deployment that it brings an earlier version back from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_from: Option<u64>,
+    /// The pull request whose preview it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<u64>,
+    /// Its number in the ledger of the machine that ran it, if that is another one here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<u64>,
     /// Whether somebody asked for it though something stood against it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forced: bool,

@@ -17,6 +17,8 @@ fn deployment(version: &str) -> Deployment {
         config: std::collections::BTreeMap::new(),
         url: None,
         back_from: None,
+        pull_request: None,
+        origin: None,
         forced: false,
         run: "a test".into(),
         owner: DeployOwner::this(),

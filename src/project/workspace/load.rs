@@ -125,6 +125,8 @@ fn resolve(
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
     let settings = settings::resolve(manifest, &mut found);
     let environments = deploy::environments(manifest, &mut found);
+    let ledger = deploy::ledger(manifest, layout, &mut found);
+    let notify = deploy::notifications(manifest, &mut found);
     let engine = TemplateEngine::new().checking(outside.syntax_check.clone());
     let loader = Loader {
         layout,
@@ -196,7 +198,8 @@ fn resolve(
         mode: mode(manifest),
         deploys,
         environments,
-        ledger: manifest.ledger.as_ref().map(|folder| layout.root().join(&folder.text)),
+        ledger,
+        notify,
         env,
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),
         groups,

@@ -48,7 +48,10 @@ use std::{
     time::Duration,
 };
 
-pub use deploy::{Deploy, DeployEnvironment, DeployWords, HealthGate, HealthProbe, PulumiProgram};
+pub use deploy::{
+    Deploy, DeployEnvironment, DeployWords, HealthGate, HealthProbe, LedgerHome, Notification,
+    NotificationKind, PulumiProgram,
+};
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
 pub use feed::{Index, TagFormat, VersionSource};
@@ -132,7 +135,9 @@ pub struct Workspace {
     /// `environments:`, in the order written.
     pub environments: Vec<DeployEnvironment>,
     /// `ledger:`.
-    pub ledger: Option<PathBuf>,
+    pub ledger: Option<LedgerHome>,
+    /// `notify:`.
+    pub notify: Vec<Notification>,
     /// `env:` of the manifest, as far as it is known before anything runs.
     pub env: BTreeMap<String, Text>,
     /// `output:`: `prefixed`, `grouped`, `plain` or `quiet`.

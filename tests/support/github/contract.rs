@@ -44,6 +44,72 @@ pub fn violation(call: &Call, answer: &Answer) -> Option<String> {
     problem.map(|problem| format!("{operation}, {status}: {problem}"))
 }
 
+/// What is wrong with what was sent, in words; nothing where the extract does not describe it.
+pub fn wrong_body(call: &Call, body: &Value) -> Option<String> {
+    let operation = format!("{} {}", call.method, call.matched.template);
+    let schema = DESCRIPTION["bodies"].get(&operation)?;
+    check(body, Some(schema))
+}
+
+/// `known`, with what the description requires of a `kind` besides.
+pub fn filled(kind: &str, known: Value) -> Value {
+    let mut whole = sample(&json!({ "$ref": format!("#/$defs/{kind}") }));
+    merge(&mut whole, known);
+    whole
+}
+
+/// Puts `known` over `whole`.
+fn merge(whole: &mut Value, known: Value) {
+    match (whole, known) {
+        (Value::Object(whole), Value::Object(known)) => {
+            for (key, value) in known {
+                merge(whole.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (whole, known) => *whole = known,
+    }
+}
+
+/// The least that keeps to `schema`.
+fn sample(schema: &Value) -> Value {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let name = reference.rsplit('/').next().unwrap_or_default();
+        return sample(&DESCRIPTION["$defs"][name]);
+    }
+    let choices = schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array());
+    if let Some(choices) = choices {
+        let is_null = |choice: &&Value| choice["type"] == "null";
+        return choices.iter().find(is_null).or(choices.first()).map_or(Value::Null, sample);
+    }
+    if let Some(first) = schema["enum"].as_array().and_then(|all| all.first()) {
+        return first.clone();
+    }
+    let kind = match &schema["type"] {
+        Value::Array(all) if all.iter().any(|kind| kind == "null") => return Value::Null,
+        Value::Array(all) => all.first().and_then(Value::as_str).unwrap_or_default(),
+        kind => kind.as_str().unwrap_or_default(),
+    };
+    match kind {
+        "string" => match schema["format"].as_str() {
+            Some("date-time") => "2024-01-01T00:00:00Z".into(),
+            Some("uri") => "https://example.org/".into(),
+            Some("email") => "octo@example.org".into(),
+            _ => "text".into(),
+        },
+        "integer" | "number" => 0.into(),
+        "boolean" => false.into(),
+        "array" => json!([]),
+        _ => {
+            let required = schema["required"].as_array().cloned().unwrap_or_default();
+            let field = |key: &Value| {
+                let key = key.as_str().unwrap_or_default();
+                (key.to_owned(), sample(&schema["properties"][key]))
+            };
+            Value::Object(required.iter().map(field).collect())
+        }
+    }
+}
+
 /// Checks a document against its schema, or against that of errors when it has none.
 fn check(value: &Value, schema: Option<&Value>) -> Option<String> {
     let kind = if value.get("errors").is_some() { "validation-error" } else { "basic-error" };

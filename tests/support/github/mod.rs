@@ -29,6 +29,7 @@ use std::{
     time::Duration,
 };
 
+pub use api::Record;
 pub use asset::State;
 pub use fault::Fault;
 pub use journal::Asked;
@@ -264,6 +265,55 @@ impl GitHub {
         world.lag = lag;
         drop(world);
         assert!(added.is_ok(), "such a release cannot be: {added:?}");
+        self
+    }
+}
+
+/// Deployments and what is said of them.
+impl GitHub {
+    /// The records of deployments, the oldest first.
+    pub fn deployments(&self) -> Vec<Record> {
+        self.change(|repository| repository.deployments.clone())
+    }
+
+    /// Statuses of commits: `CONTEXT STATE`, in the order in which they came.
+    pub fn commit_statuses(&self) -> Vec<String> {
+        let text = |value: &serde_json::Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        self.change(|repository| {
+            let all = repository.statuses.iter();
+            all.map(|it| format!("{} {}", text(it, "context"), text(it, "state"))).collect()
+        })
+    }
+
+    /// What the comments of a pull request say.
+    pub fn comments(&self, number: u64) -> Vec<String> {
+        self.change(|repository| {
+            let all = repository.comments.iter().filter(|(issue, _)| *issue == number);
+            all.map(|(_, it)| it["body"].as_str().unwrap_or_default().to_owned()).collect()
+        })
+    }
+
+    /// Adds a pull request from `head` (`OWNER/REPO`), or changes it.
+    pub fn pull(&self, number: u64, state: &str, head: &str, labels: &[&str]) -> &Self {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|name| json!({ "id": 1, "node_id": "L", "url": "https://example.org/", "name": name, "description": null, "color": "f29513", "default": false }))
+            .collect();
+        let known = json!({ "number": number, "state": state, "labels": labels, "head": { "sha": HEAD, "repo": { "full_name": head } } });
+        self.change(|repository| repository.pulls.insert(number, known));
+        self
+    }
+
+    /// Adds a record of a deployment that GitHub made for a job with `environment:`.
+    pub fn job_deployment(&self, environment: &str, sha: &str, run: &str) -> &Self {
+        let id = self.world().next_id();
+        let value = json!({ "id": id, "environment": environment, "sha": sha, "ref": sha, "task": "deploy", "payload": {}, "production_environment": environment == "production", "transient_environment": false });
+        self.change(|repository| {
+            let value = contract::filled("deployment", value);
+            let status = json!({ "id": id + 1, "state": "in_progress", "log_url": run, "target_url": run });
+            let statuses = vec![contract::filled("deployment-status", status)];
+            repository.deployments.push(Record { value, statuses });
+        });
         self
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{asset::Asset, origins::Origins, release::Release, token::Role, user};
+use super::{api::Record, asset::Asset, origins::Origins, release::Release, token::Role, user};
 
 /// A repository, as it is stored.
 #[derive(Clone, Debug)]
@@ -26,6 +26,14 @@ pub struct Repository {
     pub refs: BTreeMap<String, Object>,
     /// Annotated tags by their digest.
     pub tags: BTreeMap<String, Value>,
+    /// Records of deployments, the oldest first.
+    pub deployments: Vec<Record>,
+    /// Statuses of commits: what they say, with the commit.
+    pub statuses: Vec<Value>,
+    /// Comments, each with the number of its pull request.
+    pub comments: Vec<(u64, Value)>,
+    /// Pull requests by their numbers.
+    pub pulls: BTreeMap<u64, Value>,
     /// Tags that sealed releases used, for ever.
     pub burned: BTreeSet<String>,
 }
@@ -99,6 +107,10 @@ impl Repository {
             latest: None,
             refs: BTreeMap::from([(format!("refs/heads/{DEFAULT_BRANCH}"), head)]),
             tags: BTreeMap::new(),
+            deployments: Vec::new(),
+            statuses: Vec::new(),
+            comments: Vec::new(),
+            pulls: BTreeMap::new(),
             burned: BTreeSet::new(),
         }
     }

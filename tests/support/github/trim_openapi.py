@@ -16,7 +16,11 @@ KEPT = ["/rate_limit", "/repos/{owner}/{repo}"] + ["/repos/{owner}/{repo}/" + re
     "immutable-releases", "releases", "releases/latest", "releases/tags/{tag}",
     "releases/generate-notes", "releases/assets/{asset_id}", "releases/{release_id}",
     "releases/{release_id}/assets", "git/ref/{ref}", "git/matching-refs/{ref}", "git/refs",
-    "git/refs/{ref}", "git/tags", "git/tags/{tag_sha}", "tarball/{ref}")]
+    "git/refs/{ref}", "git/tags", "git/tags/{tag_sha}", "tarball/{ref}",
+    "deployments", "deployments/{deployment_id}/statuses", "statuses/{sha}",
+    "issues/{issue_number}/comments", "issues/comments/{comment_id}", "pulls/{pull_number}")]
+# What is sent to these is checked too.
+SENT = ("deployments", "statuses", "comments")
 PROSE = {"description", "example", "examples", "title", "externalDocs", "default", "deprecated"}
 
 
@@ -63,9 +67,12 @@ def main(package):
     whole = json.load(open(f"{package}/generated/api.github.com.json"))
     version = json.load(open(f"{package}/package.json"))["version"]
     components = whole["components"]
-    answers = {}
+    answers, bodies = {}, {}
     for path in KEPT:
         for method, operation in whole["paths"][path].items():
+            if "requestBody" in operation and any(word in path for word in SENT):
+                body = operation["requestBody"]["content"]["application/json"]["schema"]
+                bodies[f"{method.upper()} {path}"] = schema(body)
             found = {}
             for status, answer in operation["responses"].items():
                 if "$ref" in answer:
@@ -73,7 +80,7 @@ def main(package):
                 content = answer.get("content", {}).get("application/json")
                 found[status] = schema(content["schema"]) if content else None
             answers[f"{method.upper()} {path}"] = found
-    wanted, definitions = {*references(answers), "basic-error", "validation-error"}, {}
+    wanted, definitions = {*references(answers), *references(bodies), "basic-error", "validation-error"}, {}
     while wanted - definitions.keys():
         name = sorted(wanted - definitions.keys())[0]
         definitions[name] = schema(components["schemas"][name], closed=not name.endswith("-error"))
@@ -82,7 +89,7 @@ def main(package):
     origin = {"package": "@octokit/openapi", "version": version, "file": "api.github.com.json",
               "license": "MIT", "trimmed": datetime.date.today().isoformat(),
               "by": "trim_openapi.py, which says how"}
-    result = {"origin": origin, "answers": answers, "$defs": definitions}
+    result = {"origin": origin, "answers": answers, "bodies": bodies, "$defs": definitions}
     print(json.dumps(result, indent=1))
 
 

@@ -100,6 +100,17 @@ impl RepositoryApi {
         }
     }
 
+    /// The first entries of the list at `path` below the repository, as many as `query` asks for.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn page(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<Value>, Fault> {
+        match self.api.get(self.url(path, query), Duration::ZERO).await? {
+            Some(all) => Ok(all),
+            None => Err(self.api.who().await.hidden()),
+        }
+    }
+
     /// What is at `path` below the repository; nothing if it is not there.
     ///
     /// # Errors

@@ -4,6 +4,8 @@
 
 mod check;
 mod environment;
+mod ledger;
+mod notify;
 mod read;
 mod words;
 
@@ -16,6 +18,8 @@ use std::{
 
 pub use check::check;
 pub use environment::{DeployEnvironment, environments};
+pub use ledger::{LedgerHome, ledger};
+pub use notify::{Notification, NotificationKind, notifications};
 pub use read::{DeployDraft, resolve};
 pub use words::DeployWords;
 

@@ -1,12 +1,14 @@
 //! The operations of the API, a file per noun.
 
 mod assets;
+mod deployments;
 mod git;
 mod graphql;
 mod releases;
 mod repositories;
 
 pub use assets::{begin_upload, finish_upload, store, uploaded};
+pub use deployments::Record;
 pub use releases::insert;
 
 use serde_json::Value;
@@ -46,6 +48,15 @@ pub fn answer(world: &mut World, call: &Call, body: &[u8]) -> Answer {
         Operation::GetTag => git::get_tag(world, call),
         Operation::GraphQl => graphql::answer(world, call, body),
         Operation::Tarball => repositories::tarball(world, call),
+        Operation::ListDeployments => deployments::list(world, call),
+        Operation::CreateDeployment => deployments::create(world, call, body),
+        Operation::ListDeploymentStatuses => deployments::statuses(world, call),
+        Operation::CreateDeploymentStatus => deployments::add_status(world, call, body),
+        Operation::CreateCommitStatus => deployments::add_commit_status(world, call, body),
+        Operation::ListComments => deployments::list_comments(world, call),
+        Operation::CreateComment => deployments::add_comment(world, call, body),
+        Operation::EditComment => deployments::edit_comment(world, call, body),
+        Operation::GetPull => deployments::pull(world, call),
         _ => Err(Answer::not_found()),
     };
     done.unwrap_or_else(|refusal| refusal)
@@ -60,6 +71,8 @@ fn page(call: &Call, repository: u64, items: Vec<Value>) -> Answer {
     let path = call.matched.template.replace("/repos/{owner}/{repo}", "");
     let path = path.replace("{release_id}", call.matched.name("release_id"));
     let path = path.replace("{ref}", call.matched.name("ref"));
+    let path = path.replace("{deployment_id}", call.matched.name("deployment_id"));
+    let path = path.replace("{issue_number}", call.matched.name("issue_number"));
     let link = |to: usize, rel: &str| {
         let api = &call.origins.api;
         format!(
