@@ -181,7 +181,7 @@ fn a_machine_without_a_disk_of_its_own_knows_what_was_deployed() {
     sandbox.write("versions.yml", &format!("{manifest}ledger: 'github:{}/acme/shop'\n", github.url()));
     let laptop = |words: &str| sandbox.forge(words).env("GITHUB_TOKEN", github.token(Role::Write)).env("GITHUB_SERVER_URL", github.url()).env("GITHUB_API_URL", github.api_url());
     laptop("deployments").succeeds().says("held against v2").says("production   api        v1");
-    sandbox.forge("deployments").exits(4).says("cannot be used without a login");
+    sandbox.forge("deployments").exits(5).says("cannot be used without a login");
 }
 
 #[test]

@@ -118,6 +118,10 @@ const VARIABLES: &[Chapter] = &[
                 "The token of a job of GitLab CI, for the server of that job and no other.",
             ),
             (
+                &["CI_ENVIRONMENT_NAME"],
+                "In a job of GitLab CI with `environment:`: GitLab keeps the record of the deployment itself.",
+            ),
+            (
                 &["CI_PROJECT_PATH", "CI_DEFAULT_BRANCH"],
                 "In a job of GitLab CI: its project, and the branch where a release of that project makes its tag.",
             ),
