@@ -60,7 +60,8 @@ pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Resu
         return Ok(0);
     }
     let prepared = PreparedDeploys { orders: vec![order], ..PreparedDeploys::default() };
-    carry_out(session, &workspace, &desk, environment, &prepared, false).map(|deployed| deployed.code)
+    carry_out(session, &workspace, &desk, environment, &prepared, false)
+        .map(|deployed| deployed.code)
 }
 
 /// The subsystem that is meant.

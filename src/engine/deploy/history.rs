@@ -91,23 +91,14 @@ impl DeployHistory {
 
     /// What there is to go back to, the best first: what succeeded, but for what does the same as `not`,
     /// the same once.
-    pub fn candidates(
-        &self,
-        environment: &str,
-        name: &str,
-        not: (&str, &str),
-    ) -> Vec<&Deployment> {
+    pub fn candidates(&self, environment: &str, name: &str, not: (&str, &str)) -> Vec<&Deployment> {
         let mut candidates: Vec<&Deployment> = Vec::new();
         let holds = self.holds(environment, name);
         for one in self.deployed(environment, name).rev() {
             let identity = one.identity();
             let is_known = candidates.iter().any(|it| it.identity() == identity);
             let is_held = || holds.iter().any(|it| it.identity() == identity);
-            if one.state() == DeployState::Succeeded
-                && identity != not
-                && !is_known
-                && !is_held()
-            {
+            if one.state() == DeployState::Succeeded && identity != not && !is_known && !is_held() {
                 candidates.push(one);
             }
         }

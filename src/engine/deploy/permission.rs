@@ -78,15 +78,16 @@ fn missing_needs(
     let (place, name) = (&order.environment.name, &order.name);
     let mut obstacles = Vec::new();
     for need in order.deploy.needs.iter().filter(|need| !beside.contains(*need)) {
-        let what = match (history.current(place, need.as_str()), history.doubt(place, need.as_str())) {
-            (_, Some(doubt)) => format!(
-                "{name} needs {need}, whose last deployment to {place} is {}: deployment {}",
-                doubt.state(),
-                doubt.id
-            ),
-            (None, None) => format!("{name} needs {need}, which was never deployed to {place}"),
-            (Some(_), None) => continue,
-        };
+        let what =
+            match (history.current(place, need.as_str()), history.doubt(place, need.as_str())) {
+                (_, Some(doubt)) => format!(
+                    "{name} needs {need}, whose last deployment to {place} is {}: deployment {}",
+                    doubt.state(),
+                    doubt.id
+                ),
+                (None, None) => format!("{name} needs {need}, which was never deployed to {place}"),
+                (Some(_), None) => continue,
+            };
         let help = format!("`forge deploy {place} {need} {name}` deploys both");
         obstacles.push(Obstacle::new(what, Some(help)));
     }

@@ -56,14 +56,13 @@ impl Obstacle {
         let first = obstacles.first()?;
         let is_own = obstacles.iter().any(|it| it.kind == Kind::Usage);
         let kind = if is_own { Kind::Usage } else { first.kind };
-        let fault = obstacles.iter().fold(Fault::new(kind, what), |fault, obstacle| {
-            match &obstacle.help {
+        let fault =
+            obstacles.iter().fold(Fault::new(kind, what), |fault, obstacle| match &obstacle.help {
                 Some(help) if obstacles.len() > 1 => {
                     fault.because(format!("{} ({help})", obstacle.what))
                 }
                 _ => fault.because(obstacle.what.clone()),
-            }
-        });
+            });
         Some(match &first.help {
             Some(help) if obstacles.len() == 1 => fault.hint(help.clone()),
             _ => fault,

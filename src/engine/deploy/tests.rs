@@ -167,3 +167,20 @@ fn what_began_last_is_what_runs_whatever_its_number() {
     goes(&ledger, back.id, &[DeployState::Cancelled]);
     assert!(ledger.history().unwrap().holds("test", "api").is_empty());
 }
+
+#[test]
+fn what_brings_an_earlier_version_back_is_before_all_that_waits() {
+    let temp = tempfile::tempdir().unwrap();
+    let ledger = Journal::in_folder(temp.path()).unwrap();
+    let one = ledger.open(deployment("v1"), "").unwrap();
+    let back = |from| ledger.open(Deployment { back_from: Some(from), ..deployment("v0") }, "");
+    let (first, second) = (back(one.id).unwrap(), back(one.id).unwrap());
+    let behind = |id| match ledger.claim(id, None).unwrap() {
+        Claim::Behind(other) => other.id,
+        Claim::Yes => 0,
+    };
+    assert_eq!((behind(one.id), behind(second.id)), (first.id, first.id));
+    assert_eq!(behind(first.id), 0);
+    goes(&ledger, first.id, &[DeployState::Failed]);
+    assert_eq!((behind(one.id), behind(second.id)), (second.id, 0));
+}
