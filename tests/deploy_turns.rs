@@ -193,9 +193,13 @@ fn a_rollback_that_failed_can_be_asked_for_again() {
 
 #[test]
 fn what_failed_since_is_not_there_for_those_that_need_it() {
-    let mut sandbox = released("  run: echo\n  needs: [db]\n").script("db", "v1");
-    let spec = sandbox.read("subsystems/db.yml");
-    sandbox.write("subsystems/db.yml", &format!("{spec}deploy: test ! -e broken\n"));
+    let head = "environments: { test: {} }";
+    let mut sandbox = Sandbox::with_store().head(head).script("api", "v1").script("db", "v1");
+    for (name, deploy) in [("api", "{ run: echo, needs: [db] }"), ("db", "test ! -e broken")] {
+        let spec = format!("subsystems/{name}.yml");
+        sandbox.write(&spec, &format!("{}deploy: {deploy}\n", sandbox.read(&spec)));
+    }
+    sandbox.forge("release:binary api").succeeds();
     sandbox.forge("release:binary db").succeeds();
     sandbox.forge("deploy test api").exits(2).says("needs db, which was never deployed to test");
     sandbox.forge("deploy test").succeeds();

@@ -13,7 +13,7 @@ use crate::{
         DeployEnd, DeployHistory, DeployOrder, DeployRequest, DeployState, Deployer, Ledger,
         PreparedDeploys, prepare,
     },
-    model::{Fault, Kind, Name, nearest},
+    model::{Fault, Kind, Name, nearest, shown_url},
     report::render_fault,
     workspace::{DeployEnvironment, Workspace},
 };
@@ -284,13 +284,15 @@ pub(super) fn carry_out(
 fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
     let Some(fault) = &end.fault else {
         if !session.flags.quiet {
-            let place = order.words.url.as_ref().map_or(String::new(), |url| format!(", at {url}"));
-            session.note(&format!(
+            let place = order.words.url.as_ref();
+            let place = place.map_or(String::new(), |url| format!(", at {}", shown_url(url)));
+            let text = format!(
                 "{} runs in {}{place} (deployment {})",
                 order.label(),
                 order.environment.name,
                 end.id
-            ));
+            );
+            session.note(&session.host.secrets().mask(&text));
         }
         return;
     };

@@ -217,7 +217,9 @@ fn secrets(deploy: &Deploy, words: &DeployWords, variables: &Environment) -> Sec
     let sources = deploy.templates().into_iter().map(TaskText::source);
     for text in sources.chain(words.url.as_deref()).chain(words.config.values().map(String::as_str))
     {
-        url_secrets(text).into_iter().for_each(|secret| secrets.add(secret));
+        for secret in url_secrets(text) {
+            secrets.add(secret);
+        }
     }
     secrets
 }
