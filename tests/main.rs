@@ -21,6 +21,7 @@ mod conformance;
 mod console;
 mod date_versions;
 mod deploy_ci;
+mod deploy_turns;
 mod deployments;
 mod disk;
 mod doctor;

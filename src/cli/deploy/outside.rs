@@ -10,7 +10,7 @@ use crate::{
         DeployRecords, Deployment, Herald, HeraldAtWork, Journal, Notifier, RecordPlace, recorded,
     },
     git::History,
-    model::{Fault, Kind, Secrets},
+    model::{Fault, Kind},
     provenance::Surroundings,
     store::{RepositoryApi, StoreSettings, StoreUrl, repository_api},
     workspace::{DeployEnvironment, LedgerHome, Workspace},
@@ -160,12 +160,8 @@ fn records(
     };
     let variables = session.host.environment();
     let has_environment = variables.get("CI_ENVIRONMENT_NAME").is_some_and(|it| !it.is_empty());
-    let mut secrets = Secrets::default();
-    for name in workspace.deploys.values().flat_map(|deploy| &deploy.secrets) {
-        secrets.add(variables.get(name).unwrap_or_default());
-    }
     let place = RecordPlace::new(surroundings, commit, has_environment);
-    Ok(Some(DeployRecords::new(api, place, secrets)))
+    Ok(Some(DeployRecords::new(api, place)))
 }
 
 /// Those who want to be told.

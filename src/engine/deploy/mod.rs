@@ -42,7 +42,7 @@ pub use journal::Journal;
 pub use ledger::{Claim, Ledger, NewDeployment, Ticket};
 pub use notify::Notifier;
 pub use order::DeployOrder;
-pub use permission::may_deploy;
+pub use permission::{forbidden, may_deploy};
 pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, missing_secrets, prepare};
 pub use pulumi::PulumiCalls;
 pub use record::{DeployOwner, Deployment, StateChange};

@@ -18,9 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use place::RecordPlace;
 pub use restore::{RecordedDeployments, recorded};
 
-use super::{DeployStep, Deployment};
+use super::DeployStep;
 use crate::{
-    model::{Fault, Secrets},
+    model::Fault,
     store::{RepositoryApi, RepositoryHost},
 };
 
@@ -28,7 +28,6 @@ use crate::{
 pub struct DeployRecords {
     api: RepositoryApi,
     place: RecordPlace,
-    secrets: Secrets,
     /// The numbers of their records there.
     known: BTreeMap<u64, u64>,
     /// Whether the job has made a record of its own for an environment: its number.
@@ -38,11 +37,10 @@ pub struct DeployRecords {
 }
 
 impl DeployRecords {
-    /// At the host that `api` asks, for what runs at `place`. Settings that hold one of `secrets` are left
-    /// out.
-    pub fn new(api: RepositoryApi, place: RecordPlace, secrets: Secrets) -> Self {
+    /// At the host that `api` asks, for what runs at `place`.
+    pub fn new(api: RepositoryApi, place: RecordPlace) -> Self {
         let (known, of_job, failed) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { api, place, secrets, known, of_job, failed }
+        Self { api, place, known, of_job, failed }
     }
 
     /// Writes a step down.
@@ -54,14 +52,5 @@ impl DeployRecords {
             RepositoryHost::GitHub => self.take_at_github(step).await,
             RepositoryHost::GitLab => self.take_at_gitlab(step).await,
         }
-    }
-
-    /// `deployment` as records have it: without what only its machine knows, and without settings that
-    /// hold a secret.
-    fn payload(&self, deployment: &Deployment) -> Deployment {
-        let is_secret = |value: &String| *self.secrets.mask(value) != **value;
-        let mut config = deployment.config.clone();
-        config.retain(|_, value| !is_secret(value));
-        Deployment { config, changes: Vec::new(), commands: Vec::new(), ..deployment.clone() }
     }
 }

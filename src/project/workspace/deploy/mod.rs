@@ -7,6 +7,7 @@ mod environment;
 mod ledger;
 mod notify;
 mod read;
+mod recipe;
 mod words;
 
 use std::{
@@ -21,6 +22,7 @@ pub use environment::{DeployEnvironment, environments};
 pub use ledger::{LedgerHome, ledger};
 pub use notify::{Notification, NotificationKind, notifications};
 pub use read::{DeployDraft, resolve};
+pub use recipe::DeployRecipe;
 pub use words::DeployWords;
 
 use super::{Text, task::TaskText, template::ScopeWords};
@@ -105,6 +107,15 @@ pub enum HealthProbe {
 }
 
 impl HealthProbe {
+    /// The key that it is written under.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Run(_) => "run",
+        }
+    }
+
     /// What it is written as.
     pub fn text(&self) -> &TaskText {
         let (Self::Http(text) | Self::Tcp(text) | Self::Run(text)) = self;
