@@ -14,9 +14,8 @@ const INIT: &str = "ci:init --forge https://example.org/forge.git --force --depl
 
 /// A subsystem `api`, released as v1, and who deploys it where.
 pub fn shop(environments: &str, deploy: &str) -> Sandbox {
-    let sandbox = Sandbox::with_store()
-        .head(&format!("environments: {environments}"))
-        .script("api", "v1");
+    let sandbox =
+        Sandbox::with_store().head(&format!("environments: {environments}")).script("api", "v1");
     let spec = sandbox.read("subsystems/api.yml");
     sandbox.write("subsystems/api.yml", &format!("{spec}deploy:\n{deploy}"));
     sandbox.forge("release:binary api").succeeds();
@@ -126,7 +125,8 @@ const MAIN: &str = "refs/heads/main";
 #[test]
 fn deployments_are_recorded_at_github_and_what_they_replace_is_inactive() {
     let github = GitHub::new("acme/shop");
-    let mut sandbox = shop("{ production: { branch: main, url: 'https://shop.example.org' } }", RUN);
+    let mut sandbox =
+        shop("{ production: { branch: main, url: 'https://shop.example.org' } }", RUN);
     at_github(&github, &sandbox, "ci:deploy", MAIN).succeeds().keeps_quiet_about("warning");
     next(&mut sandbox, "v2");
     at_github(&github, &sandbox, "ci:deploy", MAIN).succeeds();
@@ -141,7 +141,14 @@ fn deployments_are_recorded_at_github_and_what_they_replace_is_inactive() {
     assert!(status["log_url"].as_str().unwrap().ends_with("/acme/shop/actions/runs/77/attempts/1"));
     assert_eq!(status["description"], "succeeded: its commands succeeded, and it has no gates");
     let told = github.commit_statuses();
-    assert_eq!(told, ["pending", "success"].repeat(2).iter().map(|it| format!("forge/deploy/production {it}")).collect::<Vec<_>>());
+    assert_eq!(
+        told,
+        ["pending", "success"]
+            .repeat(2)
+            .iter()
+            .map(|it| format!("forge/deploy/production {it}"))
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -165,21 +172,33 @@ fn a_machine_without_a_disk_of_its_own_knows_what_was_deployed() {
     at_github(&github, &sandbox, "ci:deploy", MAIN).exits(1).says("v1 runs there again");
     let records = github.deployments();
     let states: Vec<_> = records.iter().map(|it| it.states().join(" ")).collect();
-    assert_eq!(states, [
-        "in_progress success inactive",
-        "in_progress success",
-        "in_progress failure failure",
-        "in_progress success",
-    ]);
+    assert_eq!(
+        states,
+        [
+            "in_progress success inactive",
+            "in_progress success",
+            "in_progress failure failure",
+            "in_progress success",
+        ]
+    );
     fresh(&sandbox);
     // It is held, by a machine that was not there.
-    at_github(&github, &sandbox, "ci:deploy", MAIN).succeeds().says("left alone: test is held against api v2");
+    at_github(&github, &sandbox, "ci:deploy", MAIN)
+        .succeeds()
+        .says("left alone: test is held against api v2");
     assert_eq!(github.deployments().len(), 4);
     fresh(&sandbox);
     // On a laptop, if versions.yml says where the ledger is.
     let manifest = sandbox.read("versions.yml");
-    sandbox.write("versions.yml", &format!("{manifest}ledger: 'github:{}/acme/shop'\n", github.url()));
-    let laptop = |words: &str| sandbox.forge(words).env("GITHUB_TOKEN", github.token(Role::Write)).env("GITHUB_SERVER_URL", github.url()).env("GITHUB_API_URL", github.api_url());
+    sandbox
+        .write("versions.yml", &format!("{manifest}ledger: 'github:{}/acme/shop'\n", github.url()));
+    let laptop = |words: &str| {
+        sandbox
+            .forge(words)
+            .env("GITHUB_TOKEN", github.token(Role::Write))
+            .env("GITHUB_SERVER_URL", github.url())
+            .env("GITHUB_API_URL", github.api_url())
+    };
     laptop("deployments").succeeds().says("held against v2").says("production   api        v1");
     sandbox.forge("deployments").exits(5).says("cannot be used without a login");
 }
@@ -188,12 +207,15 @@ fn a_machine_without_a_disk_of_its_own_knows_what_was_deployed() {
 fn records_that_cannot_be_made_are_one_warning() {
     let github = GitHub::new("acme/shop");
     let sandbox = shop("{ production: { branch: main } }", RUN);
-    let reader = at_github(&github, &sandbox, "ci:deploy", MAIN).env("GITHUB_TOKEN", github.token(Role::Read));
+    let reader = at_github(&github, &sandbox, "ci:deploy", MAIN)
+        .env("GITHUB_TOKEN", github.token(Role::Read));
     let run = reader.succeeds();
     run.says("warning: the deployment is not shown at the host").says("deployments: write");
     assert_eq!(run.stderr().matches("warning:").count(), 1, "{}", run.stderr());
     github.always(Operation::ListDeployments, Fault::Status(403));
-    at_github(&github, &sandbox, "ci:deploy --force", MAIN).succeeds().says("warning: what was deployed before is not known");
+    at_github(&github, &sandbox, "ci:deploy --force", MAIN)
+        .succeeds()
+        .says("warning: what was deployed before is not known");
     // Without a token nothing is asked.
     let asked = github.api_requests();
     in_actions(&sandbox, "ci:deploy --force", "push", MAIN).succeeds().keeps_quiet_about("warning");
@@ -237,7 +259,8 @@ impl Hook {
                     let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
                     let length = head.lines().find_map(|line| {
                         let (name, value) = line.split_once(": ")?;
-                        name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().ok())?
+                        name.eq_ignore_ascii_case("content-length")
+                            .then(|| value.parse::<usize>().ok())?
                     });
                     if body.len() >= length.unwrap_or(0) {
                         break (head.to_lowercase(), body.to_owned());
@@ -245,7 +268,10 @@ impl Hook {
                 };
                 kept.lock().unwrap().push((head, body));
                 let status = statuses.get(at).or(statuses.last()).unwrap();
-                let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status} X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+                );
             }
         });
         Self { url, requests }
@@ -275,22 +301,39 @@ fn people_are_told_how_deployments_go() {
     let (slack, webhook) = (Hook::answering(&[200]), Hook::answering(&[503, 200]));
     let sandbox = told(&webhook, "  run: test ! -e bad || exit 7\n");
     let deploy = |words: &str| {
-        sandbox.forge(words).env("SLACK", format!("{}/services/T0/SECRET", slack.url)).env("SIGN", HOOK_SECRET)
+        sandbox
+            .forge(words)
+            .env("SLACK", format!("{}/services/T0/SECRET", slack.url))
+            .env("SIGN", HOOK_SECRET)
     };
     deploy("deploy test").succeeds().keeps_quiet_about("warning");
     // A chat is told what somebody should look at, a program everything; what was refused comes again.
     assert_eq!(slack.requests(), []);
     let kinds = |hook: &Hook| -> Vec<String> {
         let all = hook.requests().into_iter();
-        all.map(|(_, body)| serde_json::from_str::<serde_json::Value>(&body).unwrap()["type"].as_str().unwrap().to_owned()).collect()
+        all.map(|(_, body)| {
+            serde_json::from_str::<serde_json::Value>(&body).unwrap()["type"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
     };
-    assert_eq!(kinds(&webhook), ["deployment.started", "deployment.started", "deployment.succeeded"]);
+    assert_eq!(
+        kinds(&webhook),
+        ["deployment.started", "deployment.started", "deployment.succeeded"]
+    );
     let [first, second, _] = webhook.requests().try_into().unwrap();
-    let id = |head: &str| head.lines().find(|line| line.starts_with("webhook-id: msg_")).unwrap().to_owned();
+    let id = |head: &str| {
+        head.lines().find(|line| line.starts_with("webhook-id: msg_")).unwrap().to_owned()
+    };
     assert_eq!(id(&first.0), id(&second.0));
     assert!(first.0.contains("webhook-signature: v1,"), "{}", first.0);
     let data = serde_json::from_str::<serde_json::Value>(&first.1).unwrap()["data"].clone();
-    assert_eq!((&data["name"], &data["version"], &data["state"]), (&"api".into(), &"v1".into(), &"deploying".into()));
+    assert_eq!(
+        (&data["name"], &data["version"], &data["state"]),
+        (&"api".into(), &"v1".into(), &"deploying".into())
+    );
     sandbox.write("bad", "");
     let failed = deploy("deploy test --force").exits(1);
     failed.keeps_quiet_about("SECRET").keeps_quiet_about("warning");
@@ -312,7 +355,12 @@ fn who_cannot_be_told_is_a_warning_and_no_secret_is_shown() {
     run.says("warning: Slack is told nothing: `SLACK` is not set");
     run.says("warning: the webhook was not told that the deployment of api v1 in test started: it answers 410: ok");
     run.keeps_quiet_about("MfKQ9r8G");
-    let wrong = sandbox.forge("deploy test --force").env("SIGN", "not a secret").env("SLACK", "http://127.0.0.1:9/SECRETPATH");
+    let wrong = sandbox
+        .forge("deploy test --force")
+        .env("SIGN", "not a secret")
+        .env("SLACK", "http://127.0.0.1:9/SECRETPATH");
     let run = wrong.succeeds();
-    run.says("`SIGN`: it is not `whsec_` and base64").keeps_quiet_about("SECRETPATH").keeps_quiet_about("not a secret");
+    run.says("`SIGN`: it is not `whsec_` and base64")
+        .keeps_quiet_about("SECRETPATH")
+        .keeps_quiet_about("not a secret");
 }

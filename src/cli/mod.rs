@@ -313,8 +313,7 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::CiInit { from, forge, matrix, release, attest, deploy, host } => {
             let (forge, source) = (forge.as_deref(), from.as_deref());
             let release = release.as_deref();
-            let form =
-                ci::WorkflowOptions { forge, source, matrix, release, attest, deploy, host };
+            let form = ci::WorkflowOptions { forge, source, matrix, release, attest, deploy, host };
             ci::init(session, &form)
         }
         _ => Ok(0),

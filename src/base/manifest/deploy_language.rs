@@ -87,8 +87,13 @@ pub static NOTIFY: Mapping = Mapping {
     what: "who is told of deployments",
     exactly_one: &[],
     fields: &[
-        field("slack", Optional, Shape::Record(&SLACK), "A channel of Slack, by an incoming webhook.")
-            .example("{ secret: SLACK_WEBHOOK }"),
+        field(
+            "slack",
+            Optional,
+            Shape::Record(&SLACK),
+            "A channel of Slack, by an incoming webhook.",
+        )
+        .example("{ secret: SLACK_WEBHOOK }"),
         field(
             "webhook",
             Optional,
@@ -108,11 +113,21 @@ static SLACK: Mapping = Mapping {
     what: "a channel of Slack",
     exactly_one: &[],
     fields: &[
-        field("secret", Required, VARIABLE, "The environment variable with the address of the webhook.")
-            .example("SLACK_WEBHOOK"),
-        field("on", Optional, EVENTS_SHAPE, "What it is told. `recovered`: a success after a failure.")
-            .default("`[failed, rolled-back, stuck, recovered]`")
-            .example("[failed, succeeded]"),
+        field(
+            "secret",
+            Required,
+            VARIABLE,
+            "The environment variable with the address of the webhook.",
+        )
+        .example("SLACK_WEBHOOK"),
+        field(
+            "on",
+            Optional,
+            EVENTS_SHAPE,
+            "What it is told. `recovered`: a success after a failure.",
+        )
+        .default("`[failed, rolled-back, stuck, recovered]`")
+        .example("[failed, succeeded]"),
     ],
 };
 

@@ -50,9 +50,12 @@ pub struct WebAnswer {
 /// # Errors
 /// Why there is no answer, as the end of a sentence.
 pub async fn web_call(settings: &StoreSettings, call: &WebCall) -> Result<WebAnswer, String> {
-    let url = Url::parse(&call.url).map_err(|error| format!("its address is not a URL: {error}"))?;
+    let url =
+        Url::parse(&call.url).map_err(|error| format!("its address is not a URL: {error}"))?;
     if is_unprotected(&call.url) {
-        return Err("its address is unprotected http, which forge speaks to this machine only".into());
+        return Err(
+            "its address is unprotected http, which forge speaks to this machine only".into()
+        );
     }
     let method = if call.body.is_some() { Method::POST } else { Method::GET };
     let mut request = ApiRequest::new(method, url).staying();
@@ -118,7 +121,10 @@ mod tests {
         assert_eq!(headers[2], ("webhook-signature", signature.to_owned()));
         for wrong in ["whsec_", "whsec_%", "not base64"] {
             let why = signed_headers(wrong, id, 0, body).unwrap_err();
-            assert!(!why.contains(wrong.trim_start_matches("whsec_")) || wrong == "whsec_", "{why}");
+            assert!(
+                !why.contains(wrong.trim_start_matches("whsec_")) || wrong == "whsec_",
+                "{why}"
+            );
         }
     }
 

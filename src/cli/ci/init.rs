@@ -155,7 +155,8 @@ fn registries(workspace: &Workspace) -> WorkflowRegistries {
 fn deploys(workspace: &Workspace) -> Result<WorkflowDeploys, Fault> {
     let nothing = |what: &str, hint: &str| Err(Fault::new(Kind::Usage, what).hint(hint));
     if workspace.deploys.is_empty() {
-        let hint = "write `deploy: { run: COMMAND }` in a spec; `forge help deployments` explains it";
+        let hint =
+            "write `deploy: { run: COMMAND }` in a spec; `forge help deployments` explains it";
         return nothing("no subsystem says how it is deployed", hint);
     }
     let mut found: Vec<WorkflowEnvironment> = Vec::new();

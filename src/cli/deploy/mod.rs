@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     deploy::{
         DeployEnd, DeployHistory, DeployOrder, DeployRequest, DeployState, Deployer, Ledger,
-        PreparedDeploys, prepare,
+        Obstacle, PreparedDeploys, prepare,
     },
     model::{Fault, Kind, Name, nearest, shown_url},
     report::render_fault,
@@ -130,7 +130,8 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
         }
     }
     if let Some(active) = desk.active.iter().find(|it| it.environment == environment.name) {
-        prepared.refuse(format!("{} is going on elsewhere: {}", active.label(), active.run));
+        let why = format!("{} is going on elsewhere: {}", active.label(), active.run);
+        prepared.obstacles.push(Obstacle::new(why, None));
     }
     prepared.passed(&environment.name)?;
     carry_out(session, workspace, &desk, environment, &prepared, is_ci)

@@ -81,7 +81,8 @@ impl RecordHome {
         if !self.is_written && workspace.ledger.is_some() {
             return Ok(Vec::new());
         }
-        let limit = |it: &DeployEnvironment| i64::try_from(it.timeout.as_secs()).unwrap_or(i64::MAX / 2);
+        let limit =
+            |it: &DeployEnvironment| i64::try_from(it.timeout.as_secs()).unwrap_or(i64::MAX / 2);
         let all = workspace.environments.iter();
         let environments: Vec<_> = all.map(|it| (it.name.as_str(), limit(it) + GRACE)).collect();
         let page = session.surroundings().run_url();
@@ -113,7 +114,7 @@ pub(super) fn begin(
         return Ok(None);
     }
     let (sender, steps) = mpsc::unbounded_channel();
-    desk.ledger.tell(sender);
+    desk.ledger.pass_on_to(sender);
     let (console, secrets) = (session.console(), session.host.secrets().clone());
     let warn = Arc::new(move |text: &str| {
         console.err(&format!("warning: {}\n", secrets.mask(text)));
@@ -169,7 +170,8 @@ fn notifiers(session: &Session, workspace: &Workspace, desk: &DeployDesk) -> Vec
     let mut all = Vec::new();
     for wish in &workspace.notify {
         let (kind, name) = (wish.kind.label(), &wish.secret);
-        let secret = session.host.environment().get(name).map(str::trim).filter(|it| !it.is_empty());
+        let secret =
+            session.host.environment().get(name).map(str::trim).filter(|it| !it.is_empty());
         match secret {
             Some(_) if session.flags.offline => {}
             Some(secret) => {

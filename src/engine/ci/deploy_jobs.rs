@@ -91,7 +91,8 @@ impl Workflow {
         let is_before = |it: &&WorkflowEnvironment| {
             Some(&it.name) == after.as_ref() && (&it.branch, &it.tag) == (branch, tag)
         };
-        let earlier = self.deploys.environments.iter().find(is_before).map(WorkflowEnvironment::key);
+        let earlier =
+            self.deploys.environments.iter().find(is_before).map(WorkflowEnvironment::key);
         let needs: Vec<&str> = [before].into_iter().chain(earlier.as_deref()).collect();
         let rights = [
             "contents: read # checks the repository out, and downloads what is released",

@@ -37,7 +37,11 @@ impl Herald {
     }
 
     /// Begins to tell what comes, beside everything else. To be called in a runtime.
-    pub fn begin(mut self, mut steps: mpsc::UnboundedReceiver<DeployStep>, warn: Warn) -> HeraldAtWork {
+    pub fn begin(
+        mut self,
+        mut steps: mpsc::UnboundedReceiver<DeployStep>,
+        warn: Warn,
+    ) -> HeraldAtWork {
         let told = warn.clone();
         let task = tokio::spawn(async move {
             let mut has_warned = false;

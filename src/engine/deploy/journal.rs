@@ -140,7 +140,13 @@ impl Journal {
                 let of = all.values().rev().find(|it| number(it) == from && it.name == one.name);
                 of.map_or(from, |it| it.id)
             });
-            let new = Deployment { id, origin: Some(origin).filter(|it| *it != id), back_from, changes: Vec::new(), ..one.clone() };
+            let new = Deployment {
+                id,
+                origin: Some(origin).filter(|it| *it != id),
+                back_from,
+                changes: Vec::new(),
+                ..one.clone()
+            };
             step.push(Line::Opened(Box::new(new)))?;
             for change in &one.changes {
                 step.change(id, change.clone())?;

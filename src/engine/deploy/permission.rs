@@ -54,29 +54,12 @@ fn is_like(text: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         None => text == pattern,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|behind| {
-            behind.char_indices().map(|(at, _)| at).chain([behind.len()]).any(|at| is_like(&behind[at..], rest))
+            behind
+                .char_indices()
+                .map(|(at, _)| at)
+                .chain([behind.len()])
+                .any(|at| is_like(&behind[at..], rest))
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_like;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (text, pattern, expected) in [
-            ("v1.2.0", "v*", true),
-            ("v1.2.0", "v1.*.0", true),
-            ("v1.2.0", "*", true),
-            ("", "*", true),
-            ("v1", "v1", true),
-            ("x-v1", "v*", false),
-            ("v1.2.0", "v1.*.1", false),
-            ("v1é", "v1*é", true),
-        ] {
-            assert_eq!(is_like(text, pattern), expected, "{text} {pattern}");
-        }
     }
 }
 
@@ -169,4 +152,25 @@ fn held(order: &DeployOrder<'_>, hold: &Hold) -> Obstacle {
         format!("release another version; or insist with `forge deploy {place} {name} --force`");
     let what = format!("{place} is held against {name} {version}: deployment {id}: {why}");
     Obstacle { held: Some(name.clone()), ..Obstacle::new(what, Some(help)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_like;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (text, pattern, expected) in [
+            ("v1.2.0", "v*", true),
+            ("v1.2.0", "v1.*.0", true),
+            ("v1.2.0", "*", true),
+            ("", "*", true),
+            ("v1", "v1", true),
+            ("x-v1", "v*", false),
+            ("v1.2.0", "v1.*.1", false),
+            ("v1é", "v1*é", true),
+        ] {
+            assert_eq!(is_like(text, pattern), expected, "{text} {pattern}");
+        }
+    }
 }

@@ -50,7 +50,7 @@ impl<L: Ledger> WatchedLedger<L> {
     }
 
     /// From now on `to` hears of each step.
-    pub fn tell(&self, to: UnboundedSender<DeployStep>) {
+    pub fn pass_on_to(&self, to: UnboundedSender<DeployStep>) {
         *lock(&self.told) = Some(to);
     }
 
@@ -94,8 +94,8 @@ impl<L: Ledger> Ledger for WatchedLedger<L> {
         Ok(ticket)
     }
 
-    fn claim(&self, id: u64, within: Option<u64>, overtakes: bool) -> Result<Claim, Fault> {
-        self.inner.claim(id, within, overtakes)
+    fn claim(&self, id: u64, within: Option<u64>) -> Result<Claim, Fault> {
+        self.inner.claim(id, within)
     }
 
     fn advance(&self, id: u64, changes: Vec<StateChange>) -> Result<(), Fault> {

@@ -278,7 +278,9 @@ impl GitHub {
 
     /// Statuses of commits: `CONTEXT STATE`, in the order in which they came.
     pub fn commit_statuses(&self) -> Vec<String> {
-        let text = |value: &serde_json::Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        let text = |value: &serde_json::Value, key: &str| {
+            value[key].as_str().unwrap_or_default().to_owned()
+        };
         self.change(|repository| {
             let all = repository.statuses.iter();
             all.map(|it| format!("{} {}", text(it, "context"), text(it, "state"))).collect()
@@ -310,7 +312,8 @@ impl GitHub {
         let value = json!({ "id": id, "environment": environment, "sha": sha, "ref": sha, "task": "deploy", "payload": {}, "production_environment": environment == "production", "transient_environment": false });
         self.change(|repository| {
             let value = contract::filled("deployment", value);
-            let status = json!({ "id": id + 1, "state": "in_progress", "log_url": run, "target_url": run });
+            let status =
+                json!({ "id": id + 1, "state": "in_progress", "log_url": run, "target_url": run });
             let statuses = vec![contract::filled("deployment-status", status)];
             repository.deployments.push(Record { value, statuses });
         });

@@ -29,10 +29,12 @@ impl DeployRecords {
     async fn posted(&mut self, step: &DeployStep) -> Result<(), Fault> {
         let DeployStep { deployment, change, .. } = step;
         let state = match change.state {
-            // Nothing of it happened yet.
-            DeployState::Queued | DeployState::Checking => return Ok(()),
+            // Nothing of it happened yet, or nothing that is told apart there.
+            DeployState::Queued
+            | DeployState::Checking
+            | DeployState::Verifying
+            | DeployState::RollingBack => return Ok(()),
             DeployState::Deploying => "in_progress",
-            DeployState::Verifying | DeployState::RollingBack => return Ok(()),
             DeployState::Succeeded => "success",
             DeployState::Failed | DeployState::RolledBack | DeployState::TimedOut => "failure",
             DeployState::Stuck | DeployState::Cancelled | DeployState::Interrupted => "error",
@@ -70,7 +72,8 @@ impl DeployRecords {
             return Ok(*record);
         }
         // The ledger has no secret in it.
-        let payload = Deployment { changes: Vec::new(), commands: Vec::new(), ..deployment.clone() };
+        let payload =
+            Deployment { changes: Vec::new(), commands: Vec::new(), ..deployment.clone() };
         let body = json!({
             "ref": self.place.commit,
             "task": task(deployment),
@@ -179,7 +182,10 @@ fn task(deployment: &Deployment) -> String {
 
 /// Where people find it, if that is a page.
 fn page(deployment: &Deployment) -> Option<&str> {
-    deployment.url.as_deref().filter(|url| url.starts_with("https://") || url.starts_with("http://"))
+    deployment
+        .url
+        .as_deref()
+        .filter(|url| url.starts_with("https://") || url.starts_with("http://"))
 }
 
 /// Whether a record is none of forge's.

@@ -10,7 +10,8 @@ use crate::{
     store::ApiChange,
 };
 
-const HINT: &str = "the login needs the role Developer; a job of GitLab CI has one, or set GITLAB_TOKEN";
+const HINT: &str =
+    "the login needs the role Developer; a job of GitLab CI has one, or set GITLAB_TOKEN";
 
 impl DeployRecords {
     pub(super) async fn take_at_gitlab(&mut self, step: &DeployStep) -> Result<(), Fault> {
@@ -20,7 +21,10 @@ impl DeployRecords {
         self.post(step).await.map_err(|fault| Fault { hint: Some(HINT.to_owned()), ..fault })
     }
 
-    async fn post(&mut self, DeployStep { deployment, change, .. }: &DeployStep) -> Result<(), Fault> {
+    async fn post(
+        &mut self,
+        DeployStep { deployment, change, .. }: &DeployStep,
+    ) -> Result<(), Fault> {
         let status = match change.state {
             DeployState::Deploying => "running",
             DeployState::Succeeded => "success",

@@ -54,7 +54,10 @@ pub async fn recorded(
             let mut deployment = Deployment { changes: changes(created, &states), ..deployment };
             if !deployment.state().is_over() && is_gone(&deployment, created, *limit, run) {
                 let why = "whoever ran it is gone, and did not say how it ended";
-                let end = StateChange { at: created.to_owned(), ..StateChange::now(DeployState::Interrupted, why) };
+                let end = StateChange {
+                    at: created.to_owned(),
+                    ..StateChange::now(DeployState::Interrupted, why)
+                };
                 deployment.changes.push(end);
             }
             match deployment.state().is_over() {
@@ -87,7 +90,8 @@ fn changes(created: &str, statuses: &[Value]) -> Vec<StateChange> {
         at: at.to_owned(),
         ..StateChange::now(state, why)
     };
-    let mut all = vec![change(created, DeployState::Queued, "recorded by the host of the repository")];
+    let mut all =
+        vec![change(created, DeployState::Queued, "recorded by the host of the repository")];
     let mut state = DeployState::Queued;
     for status in statuses.iter().rev() {
         let text = |key: &str| status[key].as_str().unwrap_or_default();
@@ -121,7 +125,8 @@ fn way(from: DeployState, to: DeployState) -> Option<Vec<DeployState>> {
 /// Whether nobody is at `deployment` any more.
 fn is_gone(deployment: &Deployment, created: &str, limit: i64, run: Option<&str>) -> bool {
     let now = Timestamp::now();
-    let is_late = created.parse::<Timestamp>().is_ok_and(|at| now.as_second() - at.as_second() > limit);
+    let is_late =
+        created.parse::<Timestamp>().is_ok_and(|at| now.as_second() - at.as_second() > limit);
     let DeployOwner { host, process } = &deployment.owner;
     let own = DeployOwner::this();
     let has_ended = *host == own.host && ProcessId::find(process.pid) != Some(*process);

@@ -22,7 +22,9 @@ impl DeployEvent {
             DeployState::Deploying => &[Self::Started],
             DeployState::Succeeded if step.recovers => &[Self::Recovered, Self::Succeeded],
             DeployState::Succeeded => &[Self::Succeeded],
-            DeployState::Failed | DeployState::TimedOut | DeployState::Interrupted => &[Self::Failed],
+            DeployState::Failed | DeployState::TimedOut | DeployState::Interrupted => {
+                &[Self::Failed]
+            }
             DeployState::RolledBack => &[Self::RolledBack],
             DeployState::Stuck => &[Self::Stuck],
             DeployState::Cancelled => &[Self::Cancelled],
@@ -57,7 +59,9 @@ impl DeployEvent {
             Self::Recovered => format!("the deployment of {label} succeeded, which failed before"),
             Self::Failed => format!("the deployment of {label} failed"),
             Self::RolledBack => format!("{label} failed, and the earlier version is back"),
-            Self::Stuck => format!("{label} failed, and the earlier version could not be brought back"),
+            Self::Stuck => {
+                format!("{label} failed, and the earlier version could not be brought back")
+            }
             Self::Cancelled => format!("the deployment of {label} was cancelled"),
         }
     }

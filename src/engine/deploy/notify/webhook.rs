@@ -46,7 +46,8 @@ pub(super) fn call(
     let body = body.to_string().into_bytes();
     let digest = checksum(&body);
     let id: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    let headers = signed_headers(secret, &format!("msg_{id}"), Timestamp::now().as_second(), &body)?;
+    let headers =
+        signed_headers(secret, &format!("msg_{id}"), Timestamp::now().as_second(), &body)?;
     let body = Some(("application/json", body));
     Ok(WebCall { url: url.to_owned(), headers, body, limit })
 }

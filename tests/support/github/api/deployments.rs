@@ -76,7 +76,9 @@ pub fn create(world: &mut World, call: &Call, body: &[u8]) -> Result<Answer, Ans
     let repository = repository(world, call)?;
     let commit = wanted["ref"].as_str().unwrap_or_default().to_owned();
     let is_failing = |it: &&Value| it["sha"] == *commit && it["state"] != "success";
-    if wanted["required_contexts"] != json!([]) && repository.statuses.iter().any(|it| is_failing(&it)) {
+    if wanted["required_contexts"] != json!([])
+        && repository.statuses.iter().any(|it| is_failing(&it))
+    {
         return Err(Answer::refusal(409, "Conflict: Commit status checks failed for the ref."));
     }
     let value = record(call, id, &wanted, &commit);
@@ -138,7 +140,8 @@ pub fn add_status(world: &mut World, call: &Call, body: &[u8]) -> Result<Answer,
     if wanted["state"] == "success" && wanted["auto_inactive"] != false {
         for earlier in &mut repository.deployments[..at] {
             let it = &earlier.value;
-            let is_kept = it["transient_environment"] == true || it["production_environment"] == true;
+            let is_kept =
+                it["transient_environment"] == true || it["production_environment"] == true;
             if it["environment"] == environment && !is_kept && earlier.state() == "success" {
                 let gone = json!({ "state": "inactive" });
                 let number = it["id"].as_u64().unwrap_or_default();
@@ -152,19 +155,21 @@ pub fn add_status(world: &mut World, call: &Call, body: &[u8]) -> Result<Answer,
 fn status(call: &Call, id: u64, number: u64, wanted: &Value, environment: &Value) -> Value {
     let folder = format!("{}/repos/{}", call.origins.api, call.folder());
     let mut known = json!({
-            "id": id,
-            "state": wanted["state"],
-            "description": wanted["description"].as_str().unwrap_or_default(),
-            "environment": environment,
-            "creator": user::to_json(&call.origins),
-            "created_at": now(),
-            "updated_at": now(),
-            "url": format!("{folder}/deployments/{number}/statuses/{id}"),
-            "deployment_url": format!("{folder}/deployments/{number}"),
-            "repository_url": folder,
-        });
+        "id": id,
+        "state": wanted["state"],
+        "description": wanted["description"].as_str().unwrap_or_default(),
+        "environment": environment,
+        "creator": user::to_json(&call.origins),
+        "created_at": now(),
+        "updated_at": now(),
+        "url": format!("{folder}/deployments/{number}/statuses/{id}"),
+        "deployment_url": format!("{folder}/deployments/{number}"),
+        "repository_url": folder,
+    });
     // GitHub has empty texts for what was not said, which its own description does not allow.
-    for (key, said) in [("environment_url", "environment_url"), ("log_url", "log_url"), ("target_url", "log_url")] {
+    for (key, said) in
+        [("environment_url", "environment_url"), ("log_url", "log_url"), ("target_url", "log_url")]
+    {
         if wanted[said].is_string() {
             known[key] = wanted[said].clone();
         }
@@ -231,7 +236,11 @@ pub fn edit_comment(world: &mut World, call: &Call, body: &[u8]) -> Result<Answe
 
 fn check_comment(wanted: &Value) -> Result<(), Answer> {
     match wanted["body"].as_str().is_some_and(|it| it.chars().count() > MOST_OF_COMMENT) {
-        true => Err(Answer::invalid_because("IssueComment", "body", "is too long (maximum is 65536 characters)")),
+        true => Err(Answer::invalid_because(
+            "IssueComment",
+            "body",
+            "is too long (maximum is 65536 characters)",
+        )),
         false => Ok(()),
     }
 }
