@@ -81,6 +81,7 @@ mod task_words;
 #[path = "taskfile/main.rs"]
 mod taskfile;
 mod tasks;
+mod told_releases;
 mod trust;
 mod upgrade;
 mod upstream;

@@ -294,6 +294,8 @@ fn what_is_wrong_with_the_manifest_has_its_place_and_shows_no_secret() {
         ("{ cache: \"grpc://cache.example.com:1\" }", "unprotected"),
         ("{ cache: \"https://cache.example.com\" }", "grpcs://HOST:PORT"),
         ("{ cache: \"grpcs://c:1\", tls: { cert: X } }", "go together"),
+        ("{ cache: \"grpcs://c:65536\" }", "`65536` is not a port"),
+        ("{ cache: \"grpcs://c:1\", tls: { ca: gone.pem } }", "there is no file `gone.pem`"),
         ("{ cache: \"grpcs://c:1\", timeout: soon }", "not a time"),
         ("{ cache: \"grpcs://c:1\", write: all }", "never"),
         ("{ instance: main }", "cache"),

@@ -275,9 +275,7 @@ impl Explanation {
         if !subsystem.releases_binaries() && subsystem.has_binaries() {
             self.line("binaries", "released in the image alone");
         }
-        let Some(seen) = seen else {
-            return self.line("its tag", "not asked: --offline");
-        };
+        let Some(seen) = seen else { return };
         if let Some(spec) = &seen.spec {
             self.line("fingerprint", &spec.print.fingerprint.to_string());
         }

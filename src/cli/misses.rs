@@ -1,4 +1,5 @@
-//! What no release holds: what the jobs of a run have to make, and what is missing afterwards.
+//! What stores say of artifacts: what the jobs of a run have to make, and what is missing afterwards. What
+//! lies on this machine is no evidence for or against that.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,13 +10,22 @@ use crate::{
     cache::Cache,
     ci::matrix::Fleet,
     model::{ArtifactId, Fault},
-    probe::{Finding, ProbeOptions, Prober, Verdict},
+    probe::{Finding, ProbeOptions, Prober, Verdict, not_asked},
     report::render_warning,
     store::Store,
     workspace::Workspaces,
 };
 
 use super::session::{Session, Stores};
+
+/// What is not released as it is in the workspace.
+#[derive(Default)]
+pub(super) struct Unreleased {
+    /// What nobody can download.
+    pub(super) missing: BTreeMap<ArtifactId, Finding>,
+    /// Code that has changed since its version was released: the release holds what it was then.
+    pub(super) others: BTreeMap<ArtifactId, Finding>,
+}
 
 /// Who looks for what is missing.
 pub(super) struct MissSearch<'a> {
@@ -71,28 +81,52 @@ impl<'a> MissSearch<'a> {
         Ok(misses)
     }
 
-    /// Those of `wanted` that nobody can download, each with the reason.
+    /// Those of `wanted` that nobody can download.
+    ///
+    /// # Errors
+    /// As [`Self::to_make`].
     pub(super) async fn to_release(
         &self,
         wanted: &BTreeSet<ArtifactId>,
-    ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
-        let found = self.ask_stores(wanted).await?;
-        let is_due = |id: &ArtifactId, finding: &Finding| {
+    ) -> Result<Unreleased, Fault> {
+        let mut unreleased = Unreleased::default();
+        for (id, finding) in self.ask_stores(wanted).await? {
             // Changed code has a release of its own only where versions are made.
-            let has_scheme = self.workspaces.subsystem(id).scheme.is_some();
-            finding.publish || (has_scheme && finding.taken_in.is_some())
-        };
-        Ok(found.into_iter().filter(|(id, finding)| is_due(id, finding)).collect())
+            let has_scheme = self.workspaces.subsystem(&id).scheme.is_some();
+            let is_other = finding.taken.is_some();
+            if finding.publish || (has_scheme && is_other) {
+                unreleased.missing.insert(id, finding);
+            } else if is_other {
+                unreleased.others.insert(id, finding);
+            }
+        }
+        Ok(unreleased)
     }
 
     async fn ask_stores(
         &self,
         ids: &BTreeSet<ArtifactId>,
     ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
+        let told = |(id, finding): (ArtifactId, Result<Finding, Fault>)| {
+            let finding = finding?;
+            match &finding.unasked {
+                Some(store) => Err(not_asked(&finding.want.tag, store)),
+                None => Ok((id, finding)),
+            }
+        };
+        self.findings(ids).await.into_iter().map(told).collect()
+    }
+
+    /// What the stores say of each of `ids`.
+    pub(super) async fn findings(
+        &self,
+        ids: &BTreeSet<ArtifactId>,
+    ) -> BTreeMap<ArtifactId, Result<Finding, Fault>> {
         let stores: &[Arc<dyn Store>] = &self.stores.all;
         let options = ProbeOptions {
             offline: self.session.flags.offline,
             publish: true,
+            stores_only: true,
             private_store: self.stores.private,
             classes: self.session.surroundings().classes(false),
             ..ProbeOptions::default()
@@ -109,10 +143,11 @@ impl<'a> MissSearch<'a> {
         };
         let mut findings = prober.probe(ids).await.findings;
         findings.retain(|id, _| ids.contains(id));
-        findings.into_iter().map(|(id, finding)| Ok((id, finding?))).collect()
+        findings
     }
 
-    fn warn(&self, finding: &Finding) {
+    /// Tells what the owner of an artifact should know.
+    pub(super) fn warn(&self, finding: &Finding) {
         for warning in &finding.warnings {
             self.session.console().err(&render_warning(None, warning, self.session.stderr_style()));
         }

@@ -383,6 +383,7 @@ impl Session {
             locked: self.flags.locked,
             publish: publishes,
             exact: publish.is_asked(),
+            stores_only: false,
             private_store: stores.private,
             classes: self
                 .surroundings()

@@ -1,13 +1,11 @@
 //! `forge status`: what is pinned, installed and released.
 
-use std::sync::Arc;
-
-use futures_util::{StreamExt, stream};
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{InstallPlace, Installed, inspect},
-    model::ArtifactId,
-    probe::{Acceptance, ArtifactSpec, accept_installed, distrust},
+    cache::{InstallPlace, Installed, KnownRelease, inspect},
+    model::{ArtifactId, Fault},
+    probe::{Acceptance, ArtifactSpec, Finding, NOT_ASKED, Verdict, accept_installed, distrust},
     report::{Align, Cell, Role, Table, human_size},
     workspace::Workspace,
 };
@@ -15,6 +13,7 @@ use crate::{
 use super::{
     CliError,
     images::{self, Seen},
+    misses::MissSearch,
     publish::Publish,
     run::{RunRequest, probe_only},
     session::{Session, Stores, select},
@@ -25,7 +24,7 @@ struct StatusRow {
     id: ArtifactId,
     pinned: String,
     installed: (Role, String),
-    released: (Role, String),
+    released: ReleaseAnswer,
     bytes: u64,
 }
 
@@ -36,7 +35,7 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, CliError
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let (probed, stores) = probe_only(session, &request)?;
-    let ids: Vec<ArtifactId> = workspaces.artifacts(&names).collect();
+    let ids: BTreeSet<ArtifactId> = workspaces.artifacts(&names).collect();
     let mut lines = Vec::new();
     for id in &ids {
         let want = match probed.findings.get(id) {
@@ -45,30 +44,24 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, CliError
         };
         let (installed, bytes) = installed(session, workspaces.any(), id, want);
         let pinned = workspaces.subsystem(id).version.to_string();
-        lines.push(StatusRow { id: id.clone(), pinned, installed, released: unknown(), bytes });
+        lines.push(StatusRow {
+            id: id.clone(),
+            pinned,
+            installed,
+            released: ReleaseAnswer::Miss,
+            bytes,
+        });
     }
-    let wants: Vec<_> = ids
-        .iter()
-        .map(|id| match probed.findings.get(id) {
-            Some(Ok(finding)) => Ok(finding.want.clone()),
-            Some(Err(fault)) => Err(fault.to_string()),
-            None => Err("not looked for".into()),
-        })
-        .collect();
-    let released = session.host.runtime()?.wait_for(async {
-        let looks = wants.iter().map(|want| released(want, &stores, session.flags.offline));
-        stream::iter(looks).buffered(16).collect::<Vec<_>>().await
-    });
-    for (line, released) in lines.iter_mut().zip(released) {
-        line.released = released;
+    let search = MissSearch::new(session, &workspaces, &stores);
+    let mut released = session.host.runtime()?.wait_for(search.findings(&ids));
+    for line in &mut lines {
+        if let Some(finding) = released.remove(&line.id) {
+            line.released = ReleaseAnswer::from_finding(finding, &stores);
+        }
     }
     let images = images::with_images(workspaces.any(), &names);
     show(session, &lines, &images::seen(session, &images)?)?;
     Ok(0)
-}
-
-fn unknown() -> (Role, String) {
-    (Role::Dim, "unknown".into())
 }
 
 fn installed(
@@ -100,31 +93,55 @@ fn installed(
     }
 }
 
-/// Which stores have the asset.
-async fn released(
-    want: &Result<ArtifactSpec, String>,
-    stores: &Stores,
-    offline: bool,
-) -> (Role, String) {
-    let want = match want {
-        Ok(want) => want,
-        Err(why) => return (Role::Error, why.clone()),
-    };
-    let mut found = Vec::new();
-    for store in &stores.all {
-        if offline && crate::probe::is_remote(store.url()) {
-            return unknown();
-        }
-        match store.find(&want.tag, &want.asset).await {
-            Ok(Some(_)) => found.push(store.url().to_owned()),
-            Ok(None) => {}
-            Err(fault) => return (Role::Error, fault.to_string()),
+/// What the stores say of an artifact.
+enum ReleaseAnswer {
+    /// This one has it.
+    Hit(String),
+    /// None has it.
+    Miss,
+    /// This one has another under its version.
+    Other(String),
+    /// One was not asked, or did not say.
+    Unknown(String),
+}
+
+impl ReleaseAnswer {
+    fn from_finding(finding: Result<Finding, Fault>, stores: &Stores) -> Self {
+        let label =
+            |url: &str| if stores.private { "your store".to_owned() } else { url.to_owned() };
+        let finding = match finding {
+            Ok(finding) => finding,
+            Err(fault) => return Self::Unknown(fault.to_string()),
+        };
+        match (finding.verdict, finding.taken, finding.unasked) {
+            (Verdict::Released { store, .. }, ..) => Self::Hit(label(stores.all[store].url())),
+            (_, Some(KnownRelease::HoldsOther { store, why }), _) => {
+                let other = || format!("{} has another", label(&store));
+                Self::Other(why.map_or_else(other, |why| why.to_string()))
+            }
+            (_, _, Some(_)) => Self::Unknown(NOT_ASKED.to_owned()),
+            _ => Self::Miss,
         }
     }
-    match (found.is_empty(), stores.private) {
-        (true, _) => (Role::Dim, "-".into()),
-        (false, true) => (Role::Ok, "your store".into()),
-        (false, false) => (Role::Ok, found.join(", ")),
+
+    /// The word that images have for it, too.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Hit(_) => "hit",
+            Self::Miss => "miss",
+            Self::Other(_) => "other",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
+    fn cell(&self) -> (Role, &str) {
+        match self {
+            Self::Hit(text) => (Role::Ok, text),
+            Self::Miss => (Role::Dim, "-"),
+            Self::Other(text) => (Role::Warn, text),
+            Self::Unknown(text) if text == NOT_ASKED => (Role::Dim, text),
+            Self::Unknown(text) => (Role::Error, text),
+        }
     }
 }
 
@@ -136,7 +153,8 @@ fn show(session: &Session, lines: &[StatusRow], images: &[Seen]) -> Result<(), C
                 "platform": line.id.platform.to_string(),
                 "pinned": line.pinned,
                 "installed": line.installed.1,
-                "released": line.released.1,
+                "released": line.released.cell().1,
+                "state": line.released.word(),
                 "bytes": line.bytes,
             })
         };
@@ -156,13 +174,14 @@ fn show(session: &Session, lines: &[StatusRow], images: &[Seen]) -> Result<(), C
         ("released", Align::Left),
     ]);
     for line in lines {
+        let (role, released) = line.released.cell();
         let size = if line.bytes == 0 { String::new() } else { human_size(line.bytes) };
         table.row([
             Cell::new(Role::Name, line.id.to_string()),
             Cell::new(Role::Plain, &line.pinned),
             Cell::new(line.installed.0, &line.installed.1),
             Cell::new(Role::Plain, size),
-            Cell::new(line.released.0, &line.released.1),
+            Cell::new(role, released),
         ]);
     }
     let style = session.stdout_style();

@@ -5,10 +5,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Diagnostic, Problems, shown_url};
 
 /// What kind of thing went wrong; decides the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// A build, a task or this machine failed: a command, a full disk, a missing tool.
     Failed,
@@ -55,7 +57,7 @@ impl Kind {
 
 /// Something that went wrong. `what` is one sentence without a full stop; `why`
 /// goes from the outer to the inner cause; `hint` says what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// Decides the exit code.
     pub kind: Kind,
@@ -67,7 +69,9 @@ pub struct Fault {
     pub hint: Option<String>,
     /// The exit code of the command that failed, if that is what went wrong.
     pub code: Option<u8>,
-    /// The innermost cause with its place in a file that people wrote, if it is there.
+    /// The innermost cause with its place in a file that people wrote, if it is there. It is not written
+    /// down: the file may be another by the time that is read.
+    #[serde(skip)]
     pub shown: Option<Box<Problems>>,
 }
 

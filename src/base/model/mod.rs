@@ -66,7 +66,7 @@ pub use secret::{KnownSecrets, MASKED, Mask, Secrets};
 pub use stamp::Stamp;
 pub use suggest::{all_nearest, nearest, suggestion};
 pub use url::{
-    is_loopback, is_repository_url, is_unprotected, shown_url, starred_url, url_secrets,
+    is_loopback, is_port, is_repository_url, is_unprotected, shown_url, starred_url, url_secrets,
 };
 pub use user_folders::UserFolders;
 pub use version::Version;

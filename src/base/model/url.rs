@@ -135,6 +135,12 @@ pub fn is_loopback(host: &str) -> bool {
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether `text` is the number of a port that somebody can listen at.
+#[must_use]
+pub fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
 /// Whether `url` can lead to a git repository, and is neither an option nor a command in disguise:
 /// of `HELPER::ADDRESS`, git runs the program `git-remote-HELPER`, and of `ext::COMMAND` the command.
 #[must_use]

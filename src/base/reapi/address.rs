@@ -1,6 +1,6 @@
 //! The address of a server: `grpcs://HOST:PORT`, or `grpc://HOST:PORT` where that is this machine.
 
-use crate::model::is_unprotected;
+use crate::model::{is_port, is_unprotected};
 
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +27,12 @@ impl ServerAddress {
         if rest.contains(['/', '@', '?', '#']) || rest.contains(char::is_whitespace) {
             return Err(format!("`{}` has more than a host and a port", without_user(text)));
         }
-        if host.is_none() {
-            return Err(format!("`{text}` names no port"));
+        match host {
+            None => return Err(format!("`{text}` names no port")),
+            Some((_, port)) if !is_port(port) => {
+                return Err(format!("`{port}` is not a port: one is a number from 1 to 65535"));
+            }
+            Some(_) => {}
         }
         let scheme = if is_secure { "grpcs" } else { "grpc" };
         Ok(Self { text: format!("{scheme}://{rest}"), is_secure })
@@ -86,6 +90,8 @@ mod tests {
             "grpc://:1",
             "grpc://c:x",
             "grpcs://c:1/main",
+            "grpcs://c:0",
+            "grpcs://c:65536",
         ] {
             assert!(ServerAddress::parse(text).is_err(), "{text}");
         }

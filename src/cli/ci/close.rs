@@ -23,7 +23,7 @@ use super::super::{
     actions::Actions,
     component_notes, ensure,
     images::{self, ImageBoard, Seen},
-    misses::MissSearch,
+    misses::{MissSearch, Unreleased},
     notes, project,
     publish::Publish,
     run::{RunRequest, run},
@@ -70,7 +70,7 @@ pub(in super::super) fn close(
     let artifacts = match unasked(session, &stores, &board) {
         Some(why) => {
             session.say(&match session.flags.json {
-                true => document(&[], &board),
+                true => document(&workspaces, &Unreleased::default(), &board),
                 false => format!("nothing can be missing: {why}\n"),
             })?;
             BTreeMap::new()
@@ -79,10 +79,9 @@ pub(in super::super) fn close(
             let search = Search { session, workspaces: &workspaces, stores: &stores };
             let end = Instant::now() + options.patience(&results, &stores);
             let asked = search.missing(&wanted, &mut board, end);
-            let missing = session.host.runtime()?.block_on(asked)?;
-            let missing = Missing { artifacts: missing, board: &board };
-            print_missing(session, &workspaces, &stores, wanted.len(), &missing)?;
-            missing.artifacts
+            let unreleased = session.host.runtime()?.block_on(asked)?;
+            search.print_release(wanted.len(), &unreleased, &board)?;
+            unreleased.missing
         }
     };
     let missing = Missing { artifacts, board: &board };
@@ -146,11 +145,21 @@ fn unasked(session: &Session, stores: &Stores, board: &ImageBoard<'_>) -> Option
 }
 
 /// The document of `--json`.
-fn document(missing: &[serde_json::Value], board: &ImageBoard<'_>) -> String {
+fn document(workspaces: &Workspaces, artifacts: &Unreleased, board: &ImageBoard<'_>) -> String {
+    let line = |id: &ArtifactId, why: &str| {
+        serde_json::json!({
+            "name": id.name.as_str(),
+            "platform": id.platform.to_string(),
+            "version": workspaces.subsystem(id).version.as_str(),
+            "why": why,
+        })
+    };
+    let Unreleased { missing, others } = artifacts;
     let mut document = serde_json::json!({
         "schema": 1,
         "complete": missing.is_empty() && board.missing().next().is_none(),
-        "missing": missing,
+        "missing": missing.iter().map(|(id, found)| line(id, &found.reason)).collect::<Vec<_>>(),
+        "changed": others.iter().map(|(id, found)| line(id, &found.reason)).collect::<Vec<_>>(),
     });
     let images: Vec<&Seen> = board.versioned().collect();
     if !images.is_empty() {
@@ -191,80 +200,90 @@ impl Search<'_> {
         wanted: &BTreeSet<ArtifactId>,
         board: &mut ImageBoard<'_>,
         end: Instant,
-    ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
+    ) -> Result<Unreleased, Fault> {
         let search = MissSearch::new(self.session, self.workspaces, self.stores);
         let mut pauses = Pauses::new();
-        loop {
-            let missing = match self.stores.private {
-                true => BTreeMap::new(),
+        let unreleased = loop {
+            let unreleased = match self.stores.private {
+                true => Unreleased::default(),
                 false => search.to_release(wanted).await?,
             };
             board.look_again().await;
             let left = end.saturating_duration_since(Instant::now());
-            let may_come = !missing.is_empty() || board.awaits();
+            let may_come = !unreleased.missing.is_empty() || board.awaits();
             if !may_come || left.is_zero() {
-                return Ok(missing);
+                break unreleased;
             }
             tokio::time::sleep(pauses.next().unwrap_or(left).min(left)).await;
+        };
+        unreleased.others.values().for_each(|finding| search.warn(finding));
+        Ok(unreleased)
+    }
+
+    /// Tells what of `count` artifacts, and of the images of `board`, is there.
+    fn print_release(
+        &self,
+        count: usize,
+        artifacts: &Unreleased,
+        board: &ImageBoard<'_>,
+    ) -> Result<(), Fault> {
+        let (session, workspaces) = (self.session, self.workspaces);
+        if session.flags.json {
+            return session.say(&document(workspaces, artifacts, board));
+        }
+        if let Some(actions) = Actions::from_host(&session.host) {
+            let rows = rows(workspaces, artifacts, board);
+            if !rows.is_empty() {
+                actions.add_summary(&summary_table(["missing", "version", "because"], &rows))?;
+            }
+            let there =
+                board.versioned().filter_map(|seen| Some([seen.name.to_string(), seen.pinned()?]));
+            let there: Vec<[String; 2]> = there.collect();
+            if !there.is_empty() {
+                actions.add_summary(&summary_table(["service", "image"], &there))?;
+            }
+        }
+        let images: Vec<&Seen> = board.versioned().collect();
+        if !images.is_empty() {
+            session.say(&images::states(&images).render(session.stdout_style()))?;
+        }
+        match self.stores.all.first() {
+            Some(store) if artifacts.missing.is_empty() && count > 0 => {
+                session.say(&downloadable(count, artifacts.others.len(), store.url()))
+            }
+            _ => Ok(()),
         }
     }
 }
 
-fn print_missing(
-    session: &Session,
+/// A line for each that is missing.
+fn rows(
     workspaces: &Workspaces,
-    stores: &Stores,
-    count: usize,
-    missing: &Missing<'_, '_>,
-) -> Result<(), Fault> {
-    let Missing { artifacts, board } = missing;
+    artifacts: &Unreleased,
+    board: &ImageBoard<'_>,
+) -> Vec<[String; 3]> {
     let row = |(id, finding): (&ArtifactId, &Finding)| {
         let version = workspaces.subsystem(id).version.to_string();
         [id.to_string(), version, finding.reason.clone()]
     };
-    let mut rows: Vec<[String; 3]> = artifacts.iter().map(row).collect();
-    rows.extend(board.missing().map(|seen| {
+    let images = board.missing().map(|seen| {
         let version = seen.spec.as_ref().map(|spec| spec.version.clone()).unwrap_or_default();
         [format!("image of {}", seen.name), version, seen.row()[2].clone()]
-    }));
-    if session.flags.json {
-        let line = |(id, finding): (&ArtifactId, &Finding)| {
-            serde_json::json!({
-                "name": id.name.as_str(),
-                "platform": id.platform.to_string(),
-                "version": workspaces.subsystem(id).version.as_str(),
-                "why": finding.reason,
-            })
-        };
-        let missing: Vec<_> = artifacts.iter().map(line).collect();
-        return session.say(&document(&missing, board));
-    }
-    if let Some(actions) = Actions::from_host(&session.host) {
-        if !rows.is_empty() {
-            actions.add_summary(&summary_table(["missing", "version", "because"], &rows))?;
+    });
+    artifacts.missing.iter().map(row).chain(images).collect()
+}
+
+/// That `count` artifacts can be downloaded, of which `others` are not what is in the workspace.
+fn downloadable(count: usize, others: usize, url: &str) -> String {
+    let what = match (others, count) {
+        (0, 1) => "the artifact".to_owned(),
+        (0, count) => format!("all {}", counted(count, "artifact")),
+        (others, count) if others == count => {
+            return format!("what {url} has of these versions is not what is in the workspace\n");
         }
-        let there =
-            board.versioned().filter_map(|seen| Some([seen.name.to_string(), seen.pinned()?]));
-        let there: Vec<[String; 2]> = there.collect();
-        if !there.is_empty() {
-            actions.add_summary(&summary_table(["service", "image"], &there))?;
-        }
-    }
-    let images = board.versioned().count();
-    if images > 0 {
-        let seen: Vec<&Seen> = board.versioned().collect();
-        session.say(&images::states(&seen).render(session.stdout_style()))?;
-    }
-    match stores.all.first() {
-        Some(store) if artifacts.is_empty() && count > 0 => {
-            let what = match count {
-                1 => "the artifact".to_owned(),
-                count => format!("all {}", counted(count, "artifact")),
-            };
-            session.say(&format!("{what} can be downloaded from {}\n", store.url()))
-        }
-        _ => Ok(()),
-    }
+        (others, count) => format!("{} of {}", count - others, counted(count, "artifact")),
+    };
+    format!("{what} can be downloaded from {url}\n")
 }
 
 /// The one status.

@@ -9,7 +9,7 @@ use crate::{
     cache::{InstallPlace, KnownRelease},
     ci::{Facts, Stage},
     model::{ArtifactId, ArtifactReport, Fault, How, ImageHow, Kind, Name, RunReport},
-    report::{images_sum, render_sum},
+    report::{images_sum, render_sum, render_warning},
     workspace::{Task, Workspaces},
 };
 
@@ -249,6 +249,13 @@ impl<'a> Stages<'a> {
             names.remove(name);
             what.push(format!("{name} is not released: {why}"));
         }
+        for why in self.stays_local() {
+            what.push(format!("not released: {why}"));
+            // Where the build comes before it, that has said so.
+            if self.facts.only.is_some() {
+                self.voice.say(&render_warning(None, &why, self.voice.style()))?;
+            }
+        }
         if names.is_empty() && what.is_empty() {
             if !self.workspaces.with_released_binaries(self.facts.names).is_empty() {
                 what.push("nothing was built here that is not released".to_owned());
@@ -334,6 +341,23 @@ impl<'a> Stages<'a> {
         };
         let is_due = |name: &&Name| self.workspaces.artifacts([*name]).any(is_due);
         self.facts.names.iter().filter(is_due).cloned().collect()
+    }
+
+    /// Why what is installed stays local, since a release holds another under its version: told by each run
+    /// until the version changes.
+    fn stays_local(&self) -> Vec<Fault> {
+        let key = self.session.host.seal_key();
+        let why = |id: ArtifactId| {
+            let record = InstallPlace::for_artifact(self.workspaces.layout(), &id).known(key)?;
+            match record.release? {
+                KnownRelease::HoldsOther { why, .. } => why,
+                KnownRelease::Holds { .. } => None,
+            }
+        };
+        let mut all: Vec<Fault> =
+            self.workspaces.artifacts(self.facts.names).filter_map(why).collect();
+        all.dedup();
+        all
     }
 
     /// Runs `tasks`, one after the other. What they print is passed on.

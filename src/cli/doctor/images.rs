@@ -10,6 +10,7 @@ use crate::{
         Fault, Kind,
         oci::{ImageReference, ImageRepository},
     },
+    probe::NOT_ASKED,
     provenance::{Permission, Surroundings, may_publish_to},
     store::{Registries, RegistryAccess},
     workspace::{Image, Workspace},
@@ -33,7 +34,7 @@ pub(super) async fn check_registries(
         images().filter_map(|image: &Image| image.base.as_ref()).collect();
     if session.flags.offline {
         let hosts: BTreeSet<&str> = own.iter().map(|repository| repository.host()).collect();
-        let check = |host| Check::new("registry", host, "not asked: --offline");
+        let check = |host| Check::new("registry", host, NOT_ASKED);
         return hosts.into_iter().map(check).collect();
     }
     let registries = Registries::new(&session.settings_of_stores(workspace, true));

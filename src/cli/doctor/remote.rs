@@ -2,6 +2,7 @@
 
 use crate::{
     model::{Fault, Kind},
+    probe::NOT_ASKED,
     reapi::{Connection, ServerCapabilities, Trouble},
     remote::RemoteRights,
     workspace::{RemoteSettings, Workspace},
@@ -17,7 +18,7 @@ pub(super) async fn check_remote(session: &Session, workspace: &Workspace) -> Ve
     let Some(settings) = &workspace.remote else { return Vec::new() };
     let name = settings.identity();
     if session.flags.offline {
-        return vec![Check::new("remote cache", name, "not asked: --offline")];
+        return vec![Check::new("remote cache", name, NOT_ASKED)];
     }
     let server = match asked(session, workspace, settings).await {
         Ok(capabilities) => Check::new("remote cache", &name, found(&capabilities)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     model::{Fault, Kind},
-    probe::{is_remote, trusted_repositories},
+    probe::{NOT_ASKED, is_remote, trusted_repositories},
     provenance::{Permission, Surroundings, Trust, may_publish_to},
     store::{Access, Store, StoreUrl, default_url, open},
     workspace::Workspace,
@@ -30,7 +30,7 @@ pub(super) async fn check_stores(
         let is_private = workspace.stores.is_empty();
         let publishing = (index == 0).then(|| permission(&*store, surroundings, is_private));
         if session.flags.offline && is_remote(&url) {
-            checks.push(Check::new("store", url, "not asked: --offline"));
+            checks.push(Check::new("store", url, NOT_ASKED));
         } else {
             checks.push(examine(&*store, surroundings, publishing.as_ref()).await);
         }

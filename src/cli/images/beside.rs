@@ -34,15 +34,11 @@ pub(in super::super) fn released_beside(
     }
 }
 
-/// How the images of `names` stand, for who only looks: nothing if there are none, or no registry may
-/// be asked.
+/// How the images of `names` stand, for who only looks.
 pub(in super::super) fn seen(
     session: &Session,
     names: &BTreeSet<Name>,
 ) -> Result<Vec<Seen>, CliError> {
-    if session.flags.offline {
-        return Ok(Vec::new());
-    }
     work(session, names, |session, work| Ok(session.host.runtime()?.wait_for(work.planned())))
 }
 

@@ -19,7 +19,7 @@ use crate::{
         ActionId, ArtifactId, ArtifactReport, Event, EventSink, Fault, How, ImageHow, ImageReport,
         Kind, LockedImage, Name, Platform, RunReport, Sha256,
     },
-    probe::trusted_repositories,
+    probe::{not_asked, trusted_repositories},
     provenance::{Trust, distrusted},
     report::render_warning,
     store::Published,
@@ -98,6 +98,10 @@ impl<'s> ImageWork<'s> {
         let (spec, state) = match (spec, why) {
             (Err(fault), _) => (None, Err(fault.clone())),
             (Ok(spec), Some(why)) => (Some(spec.clone()), Err(why)),
+            (Ok(spec), None) if self.session.flags.offline => {
+                let fault = not_asked(&spec.reference().to_string(), spec.repository.host());
+                (Some(spec.clone()), Err(fault))
+            }
             (Ok(spec), None) => {
                 let state = look_at(&self.wants.registries, spec, self.locked(spec)).await;
                 (Some(spec.clone()), self.trusted(spec, state).await)

@@ -69,7 +69,7 @@ impl Context {
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
         let sandbox = if self.sandbox_of(build).is_some() { "landlock" } else { "none" };
         let made = self.made(begun, tools, Some(sandbox));
-        let mut record = self.new_record(stamp, Some(made), finding.taken());
+        let mut record = self.new_record(stamp, Some(made), finding.taken.clone());
         record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, mut warnings) = self.adopt(want, &staging, record, print.cache_key)?;

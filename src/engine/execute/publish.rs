@@ -92,10 +92,11 @@ impl Context {
         store: &dyn Store,
         why: Fault,
     ) -> Result<Done, Fault> {
-        record.release = Some(KnownRelease::HoldsOther { store: store.url().to_owned() });
-        remember(self.workspaces.layout(), &want.id, &record, self.cache.key())?;
         let is_told = !self.options.private_store && want.version != Scheme::unreleased().as_str();
-        let warnings = Some(why).filter(|_| is_told).into_iter().collect();
+        let why = is_told.then_some(why);
+        let warnings = why.iter().cloned().collect();
+        record.release = Some(KnownRelease::HoldsOther { store: store.url().to_owned(), why });
+        remember(self.workspaces.layout(), &want.id, &record, self.cache.key())?;
         Ok(Done { warnings, ..Done::new(How::Built, record) })
     }
 
@@ -181,8 +182,9 @@ impl Context {
                 return Err(upload.conflict(store.url(), &want.tag_of(*revision), theirs));
             }
             Published::Conflict { theirs } => {
-                warnings.push(upload.conflict(store.url(), &want.tag_of(*revision), theirs));
-                KnownRelease::HoldsOther { store: url }
+                let why = upload.conflict(store.url(), &want.tag_of(*revision), theirs);
+                warnings.push(why.clone());
+                KnownRelease::HoldsOther { store: url, why: Some(why) }
             }
         });
         if !receipt.waits_for.is_empty() {

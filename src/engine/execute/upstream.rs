@@ -53,8 +53,11 @@ impl Context {
         self.phase(action, "verifying");
         let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
-        let record =
-            self.new_record(stamp, Some(self.made(begun, BTreeMap::new(), None)), finding.taken());
+        let record = self.new_record(
+            stamp,
+            Some(self.made(begun, BTreeMap::new(), None)),
+            finding.taken.clone(),
+        );
         let key = upstream_key(print.fingerprint, expected);
         let (record, warnings) = self.adopt(want, &staging, record, key)?;
         let lock = self.lock_upstream(want, upstream, print.fingerprint, expected);

@@ -19,8 +19,12 @@ pub(super) struct ProbeState {
     pub(super) warnings: Vec<Fault>,
     /// Why the nearest candidate did not do; the reason of a build.
     pub(super) why: Option<String>,
-    /// The first store, if it holds another artifact under this version.
-    pub(super) taken_in: Option<String>,
+    /// What the first store holds under this version, if that is another artifact.
+    pub(super) taken: Option<KnownRelease>,
+    /// That a store holds it of other inputs.
+    pub(super) stale: Option<Fault>,
+    /// A store that might have it and was not asked.
+    pub(super) unasked: Option<String>,
 }
 
 impl ProbeState {
@@ -29,9 +33,9 @@ impl ProbeState {
     }
 
     fn finding(self, verdict: Verdict, reason: impl Into<String>, publish: bool) -> Finding {
-        let Self { want, looked, warnings, taken_in, .. } = self;
-        let publish = publish && taken_in.is_none();
-        Finding { want, verdict, reason: reason.into(), looked, warnings, publish, taken_in }
+        let Self { want, looked, warnings, taken, unasked, .. } = self;
+        let (publish, reason) = (publish && taken.is_none(), reason.into());
+        Finding { want, verdict, reason, looked, warnings, publish, taken, unasked }
     }
 }
 
@@ -66,13 +70,19 @@ impl Prober<'_> {
             looked: Vec::new(),
             warnings: Vec::new(),
             why: None,
-            taken_in: None,
+            taken: None,
+            stale: None,
+            unasked: None,
         };
         look.warnings.extend(look.want.skipped());
         let Some(installed) = installed else {
-            return self.look_no_further(look, Some("--force"));
+            return match self.options.stores_only {
+                true => self.probe_stores(look).await,
+                false => self.look_no_further(look, Some("--force")),
+            };
         };
         if let Some((mut record, repair)) = self.look_at_installed(&mut look, installed) {
+            self.retell(&mut look, &record);
             let publish = self.publishes_record(&look.want, &record)
                 && !self.is_done(&look.want, &mut record).await?;
             return Ok(look.finding(
@@ -82,15 +92,33 @@ impl Prober<'_> {
             ));
         }
         if let Some((record, key)) = self.look_in_cache(&mut look).await {
+            self.retell(&mut look, &record);
             let publish = self.publishes_record(&look.want, &record)
                 && !self.is_released(&look.want, &record).await?;
             return Ok(look.finding(Verdict::Cached { record, key }, "in your cache", publish));
         }
+        self.probe_stores(look).await
+    }
+
+    /// Looks for an artifact that is not on this machine, or of which that does not count.
+    async fn probe_stores(&self, mut look: ProbeState) -> Result<Finding, Fault> {
         if let Some((store, revision)) = self.look_in_stores(&mut look).await? {
             let reason = format!("{} has {}", self.stores[store].url(), look.want.tag_of(revision));
             return Ok(look.finding(Verdict::Released { store, revision }, reason, false));
         }
         self.look_no_further(look, None)
+    }
+
+    /// Tells again why what is here stays local, as it was told when that turned out.
+    fn retell(&self, look: &mut ProbeState, record: &ArtifactRecord) {
+        let Some(KnownRelease::HoldsOther { store, why: Some(why) }) = &record.release else {
+            return;
+        };
+        let is_asked_again = self.options.exact;
+        let is_current = self.stores.first().is_some_and(|first| first.url() == store);
+        if is_current && !is_asked_again && !self.options.is_inner_loop {
+            look.warnings.push(why.clone());
+        }
     }
 
     /// Whether the first store should have what is wanted: not what is only released as an image.
@@ -203,12 +231,19 @@ impl Prober<'_> {
     /// Nobody has it: the vendor, or a build.
     fn look_no_further(&self, look: ProbeState, forced: Option<&str>) -> Result<Finding, Fault> {
         let publish = self.publishes(&look.want);
-        let reason = match (forced, &look.why) {
-            (Some(forced), _) => forced.to_owned(),
-            (None, Some(why)) => why.clone(),
-            (None, None) => "no store has it".to_owned(),
+        let reason = match (forced, &look.why, &look.unasked) {
+            (Some(forced), _, _) => forced.to_owned(),
+            (None, Some(why), _) => why.clone(),
+            (None, None, Some(store)) => format!("{store} was {NOT_ASKED}"),
+            (None, None, None) => "no store has it".to_owned(),
         };
         let can_build = look.want.build.is_some();
+        // Nothing is to be obtained then.
+        if self.options.stores_only {
+            let is_vendors = look.want.upstream.is_some();
+            let verdict = if is_vendors { Verdict::Upstream } else { Verdict::Build };
+            return Ok(look.finding(verdict, reason, publish));
+        }
         if look.want.upstream.is_some()
             && !(can_build && (forced.is_some() || self.options.offline))
         {
@@ -221,6 +256,11 @@ impl Prober<'_> {
             }
             return Ok(look.finding(Verdict::Upstream, reason, publish));
         }
+        if look.want.is_past
+            && let Some(store) = &look.unasked
+        {
+            return Err(not_asked(&look.want.tag, store));
+        }
         if look.want.is_past {
             return Err(Fault::new(
                 Kind::Usage,
@@ -231,6 +271,16 @@ impl Prober<'_> {
         }
         Ok(look.finding(Verdict::Build, reason, publish))
     }
+}
+
+/// How a store stands that was to be left alone.
+pub const NOT_ASKED: &str = "not asked: --offline";
+
+/// That nobody knows whether `tag` is released, since `store` was not asked.
+pub fn not_asked(tag: &str, store: &str) -> Fault {
+    Fault::new(Kind::Store, format!("cannot tell whether {tag} is released"))
+        .because(format!("{store} was {NOT_ASKED}"))
+        .hint("run it without --offline")
 }
 
 /// Notes whether a place has the wanted artifact, at `version`.

@@ -53,6 +53,7 @@ pub use header::check_header;
 pub use known::{KnownArtifact, Recheck};
 pub use leftover::leftovers;
 use look::InstalledState;
+pub use look::{NOT_ASKED, not_asked};
 pub use released::{is_remote, read_stamp};
 pub use remote::{RemoteAnswer, RemoteHit, RemoteLookup};
 pub use shared::upstream_key;
@@ -108,6 +109,9 @@ pub struct ProbeOptions {
     pub exact: bool,
     /// The stores are the embedded default: a cache of this user, not the project's releases.
     pub private_store: bool,
+    /// Only what stores say counts: what this machine has of an artifact is no evidence that it is released,
+    /// or that it is not.
+    pub stores_only: bool,
     /// What the run is, and whose work it uses.
     pub classes: Classes,
 }
@@ -159,15 +163,10 @@ pub struct Finding {
     pub warnings: Vec<Fault>,
     /// Whether it should be published to the first store.
     pub publish: bool,
-    /// The first store, if that holds another artifact under this version.
-    pub taken_in: Option<String>,
-}
-
-impl Finding {
-    /// What is known of the release before anything is published.
-    pub fn taken(&self) -> Option<KnownRelease> {
-        self.taken_in.as_ref().map(|store| KnownRelease::HoldsOther { store: store.clone() })
-    }
+    /// What the first store holds under this version, if that is another artifact.
+    pub taken: Option<KnownRelease>,
+    /// A store that might have it and was not asked: that it is in no release is not known then.
+    pub unasked: Option<String>,
 }
 
 /// What looking at all wanted artifacts found.
@@ -252,7 +251,9 @@ impl Prober<'_> {
         wants: Vec<(ArtifactId, Result<ArtifactSpec, Fault>)>,
         requested: &BTreeSet<ArtifactId>,
     ) -> Vec<(ArtifactId, Result<WantAndState, Fault>)> {
-        let is_forced = |id: &ArtifactId| self.options.force && requested.contains(id);
+        let is_forced = |id: &ArtifactId| {
+            self.options.stores_only || self.options.force && requested.contains(id)
+        };
         let look = |(id, want): (ArtifactId, Result<ArtifactSpec, Fault>)| {
             let state = |id| (!is_forced(id)).then(|| self.look_at_place(id));
             let both = want.map(|want| (want, state(&id)));

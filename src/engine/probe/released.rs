@@ -18,7 +18,11 @@ use crate::{
     store::{AssetInfo, AssetStream, Store},
 };
 
-use super::{Acceptance, Prober, accept, look::ProbeState, want::ArtifactSpec};
+use super::{
+    Acceptance, Prober, accept,
+    look::{NOT_ASKED, ProbeState},
+    want::ArtifactSpec,
+};
 
 /// More revisions than anybody makes of one version.
 const MAX_REVISIONS: u32 = 1000;
@@ -37,7 +41,7 @@ impl Prober<'_> {
                 Ok(store.find(&tag, &want.asset).await?.is_some())
             }
             // Whoever asks for a release is told why there is none.
-            Some(KnownRelease::HoldsOther { store: url }) => {
+            Some(KnownRelease::HoldsOther { store: url, .. }) => {
                 Ok(url == store.url() && !self.options.exact)
             }
             None => Ok(false),
@@ -58,7 +62,8 @@ impl Prober<'_> {
         for (index, store) in self.stores.iter().enumerate() {
             let url = store.url().to_owned();
             if self.options.offline && is_remote(&url) {
-                look.note(url, "not asked: --offline");
+                look.note(&url, NOT_ASKED);
+                look.unasked.get_or_insert(url);
                 continue;
             }
             if look.want.locked.is_none() && self.is_open_to_lower_runs(&**store) {
@@ -77,10 +82,12 @@ impl Prober<'_> {
                         let tag = look.want.tag_of(revision);
                         look.note(&url, format!("has {tag}/{}", look.want.asset));
                         look.warnings.extend(doubt.take());
+                        look.unasked = None;
                         return Ok(Some((index, revision)));
                     }
                     if index == 0 && look.want.in_repo {
-                        look.taken_in = Some(url);
+                        let why = look.stale.take();
+                        look.taken = Some(KnownRelease::HoldsOther { store: url, why });
                     }
                 }
                 Err(fault) => {
@@ -143,15 +150,18 @@ impl Prober<'_> {
             true => look.why = Some(other),
             false => drop(look.why.get_or_insert(other)),
         }
-        if look.want.in_repo && (self.options.exact || !self.options.is_inner_loop) {
+        if look.want.in_repo {
             let fault = stale(&look.want, &why);
             if self.options.exact {
                 return Err(fault.hint(format!("to release what is here, {}", self.renewal(look))));
             }
-            look.warnings.push(fault.hint(format!(
-                "built here and not published; to release it, {}",
-                self.renewal(look)
-            )));
+            let renewal = self.renewal(look);
+            let fault =
+                fault.hint(format!("what is here is not published; to release it, {renewal}"));
+            if !self.options.is_inner_loop {
+                look.warnings.push(fault.clone());
+            }
+            look.stale = Some(fault);
         }
         Ok(false)
     }

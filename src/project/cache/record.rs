@@ -87,6 +87,9 @@ pub enum KnownRelease {
     HoldsOther {
         /// The store's URL.
         store: String,
+        /// Why it stays local, as it is told until the version changes; nothing if nobody need know.
+        #[serde(default)]
+        why: Option<Fault>,
     },
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     manifest::{Findings, Node, Pair, Quoting, Scalar, Sp, Value, pairs, scalar, scalars},
     model::{
-        Diagnostic, Name, Os, Platform,
+        Diagnostic, Name, Os, Platform, is_port,
         oci::{ImageReference, ImageRepository, check_image_tag},
         suggestion,
     },
@@ -369,8 +369,7 @@ fn texts(
 fn port(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<String> {
     let text = scope.plain(written, found)?;
     let (number, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
-    let is_number = number.parse::<u16>().is_ok_and(|port| port != 0);
-    if is_number && matches!(protocol, "tcp" | "udp" | "sctp") {
+    if is_port(number) && matches!(protocol, "tcp" | "udp" | "sctp") {
         return Some(format!("{number}/{protocol}"));
     }
     let what = format!("`{text}` is not a port");

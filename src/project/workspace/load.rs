@@ -123,7 +123,7 @@ fn resolve(
     let mut found = documents.manifest.findings();
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
-    let settings = settings::resolve(manifest, &mut found);
+    let settings = settings::resolve(manifest, layout.root(), &mut found);
     let environments = deploy::environments(manifest, &mut found);
     let engine = TemplateEngine::new().checking(outside.syntax_check.clone());
     let loader = Loader {

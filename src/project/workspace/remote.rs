@@ -1,7 +1,10 @@
 //! `remote:`: the cache of builds that machines share. No secret stands in it: headers and the client's
 //! certificate come from the environment.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::build::is_variable;
 use crate::{
@@ -55,8 +58,8 @@ impl RemoteSettings {
     }
 }
 
-/// Resolves `remote:`. What is wrong goes to `found`.
-pub(super) fn resolve(node: &Node, found: &mut Findings) -> Option<RemoteSettings> {
+/// Resolves `remote:` of the workspace at `root`. What is wrong goes to `found`.
+pub(super) fn resolve(node: &Node, root: &Path, found: &mut Findings) -> Option<RemoteSettings> {
     let address = scalar(node, "cache").and_then(|text| address(&text, found));
     let headers = pairs(node, "headers").into_iter().filter_map(|(name, variable)| {
         let variable = self::variable(&variable, found)?;
@@ -65,7 +68,7 @@ pub(super) fn resolve(node: &Node, found: &mut Findings) -> Option<RemoteSetting
     let headers = headers.collect();
     let tls = node.get("tls");
     let file = |key| tls.and_then(|tls| scalar(tls, key));
-    let authorities = file("ca").map(|path| PathBuf::from(path.text));
+    let authorities = file("ca").and_then(|path| authorities(&path, root, found));
     let identity = match (file("cert"), file("key")) {
         (Some(cert), Some(key)) => variable(&cert, found).zip(variable(&key, found)),
         (Some(one), None) | (None, Some(one)) => {
@@ -114,6 +117,19 @@ fn address(text: &Scalar, found: &mut Findings) -> Option<ServerAddress> {
             None
         }
     }
+}
+
+/// The file of authorities, which has to be there.
+fn authorities(written: &Scalar, root: &Path, found: &mut Findings) -> Option<PathBuf> {
+    let path = PathBuf::from(&written.text);
+    if root.join(&path).is_file() {
+        return Some(path);
+    }
+    let what = format!("there is no file `{}` in the workspace", written.text);
+    let help = "without it no connection is made; commit the certificates as PEM, or leave out `ca` to \
+                trust those of the system";
+    found.add(written.bytes.clone(), what, "does not exist", help);
+    None
 }
 
 /// The name of a variable. What is no name may be the secret itself, so it is not shown again.

@@ -35,8 +35,8 @@ pub struct WorkspaceSettings {
     pub versions: BTreeMap<Name, Sp<Stated>>,
 }
 
-/// Resolves the settings of `doc`. What is wrong goes to `found`.
-pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
+/// Resolves the settings of `doc`, of the workspace at `root`. What is wrong goes to `found`.
+pub fn resolve(doc: &ManifestDoc, root: &Path, found: &mut Findings) -> WorkspaceSettings {
     let mut settings =
         WorkspaceSettings { versions: version::stated(doc, found), ..WorkspaceSettings::default() };
     for url in &doc.releases {
@@ -86,7 +86,7 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
         }
     }
     settings.runners = runners(doc, found);
-    settings.remote = doc.remote.as_ref().and_then(|node| remote::resolve(node, found));
+    settings.remote = doc.remote.as_ref().and_then(|node| remote::resolve(node, root, found));
     settings
 }
 

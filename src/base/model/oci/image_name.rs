@@ -4,7 +4,7 @@
 use std::{fmt, str::FromStr};
 
 use super::json::digest;
-use crate::model::{Sha256, is_loopback};
+use crate::model::{Sha256, is_loopback, is_port};
 
 /// The host that names without one are of.
 pub const DOCKER_HUB: &str = "docker.io";
@@ -208,7 +208,7 @@ fn is_written_as_host(host: &str) -> bool {
             None => (host, None),
         },
     };
-    let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok();
+    let is_port = |port: &str| port.is_empty() || is_port(port);
     let is_name = match host.starts_with('[') {
         true => name.parse::<std::net::Ipv6Addr>().is_ok(),
         false => {

@@ -42,6 +42,8 @@ fn what_is_not_a_name_says_why() {
         ("https://ghcr.io/a", "without `https://`"),
         ("ghcr..io/a", "not a host"),
         ("ghcr.io:x/a", "not a host"),
+        ("ghcr.io:0/a", "not a host"),
+        ("ghcr.io:65536/a", "not a host"),
         ("[::1/a", "not a host"),
         ("ghcr.io/a:", "cannot be the tag"),
         ("ghcr.io/a:v1+1", "cannot be the tag"),
