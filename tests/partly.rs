@@ -92,7 +92,7 @@ fn a_plan_says_the_same_whether_a_part_or_everything_is_looked_at() {
         ("damage", &|| sandbox.write(".forge/installed/tool/tool", "damaged")),
         ("what is gone", &|| fs::remove_dir_all(sandbox.path(".forge/installed/three")).unwrap()),
         ("a spec", &|| {
-            sandbox.write("subsystems/one.yml", "build: { run: 'cp /bin/true {{ out }}/one' }")
+            sandbox.write("subsystems/one.yml", "build: { run: 'cp /bin/true {{ out }}/one' }");
         }),
         ("what is ignored from now on", &|| sandbox.write("code/four/.gitignore", "*.txt")),
     ];

@@ -95,7 +95,9 @@ impl Recheck {
             known.iter().map(|known| (&known.name, known)).collect();
         let mut needing: BTreeMap<&Name, Vec<&Name>> = BTreeMap::new();
         for KnownArtifact { name, needs, .. } in known {
-            needs.iter().for_each(|need| needing.entry(need).or_default().push(name));
+            for need in needs {
+                needing.entry(need).or_default().push(name);
+            }
         }
         let names = reached(stale, |name| Some(needing.get(name).into_iter().flatten().copied()))?;
         let needs = |name: &Name| Some(by_name.get(name)?.needs.iter());
@@ -132,7 +134,7 @@ mod tests {
             version: "v1 of it".into(),
             bytes: 7,
             spec: format!("subsystems/{name}.yml").into(),
-            needs: needs.iter().map(|need| Name::new(*need).unwrap()).collect(),
+            needs: needs.iter().map(|need| Name::new(need).unwrap()).collect(),
         }
     }
 

@@ -150,7 +150,9 @@ fn resolve(
     // To a part, all that was left out would be missing.
     let mut unheard = Findings::new(&documents.manifest.file);
     let heard = if documents.is_part { &mut unheard } else { &mut found };
-    loader.check_versions(&names, heard);
+    if !documents.is_part {
+        loader.check_versions(&names, heard);
+    }
     let groups = groups(manifest, &drafts, families, &names, heard);
     diagnostics.splice(0..0, found.diagnostics);
     if !documents.is_part {

@@ -253,7 +253,9 @@ fn an_edit_ends_it_unless_the_file_says_what_it_said() {
 fn of_lines() -> (SnapshotSample, [PathBuf; 3], Snapshot) {
     let it = saved();
     let files = ["a", "b", "all"].map(|name| it.layout.root().join(name));
-    files.iter().for_each(|file| fs::write(file, "x").unwrap());
+    for file in &files {
+        fs::write(file, "x").unwrap();
+    }
     let answer = Snapshot { answer: ["a1", "b1", "c1"].map(str::to_owned).into() };
     (it, files, answer)
 }
