@@ -14,7 +14,7 @@ const ENVIRONMENTS: &str =
     "environments: { test: { branch: dev }, production: { branch: main, after: test } }";
 
 /// A subsystem `api` that is deployed by `deploy`, released as v1 unless `deploy` is wrong.
-fn shop(deploy: &str) -> Sandbox {
+pub fn shop(deploy: &str) -> Sandbox {
     let sandbox = Sandbox::with_store().head(ENVIRONMENTS).script("api", "v1");
     let spec = sandbox.read("subsystems/api.yml");
     sandbox.write("subsystems/api.yml", &format!("{spec}deploy:\n{deploy}"));
@@ -22,27 +22,27 @@ fn shop(deploy: &str) -> Sandbox {
 }
 
 /// [`shop`], with v1 released.
-fn released(deploy: &str) -> Sandbox {
+pub fn released(deploy: &str) -> Sandbox {
     let sandbox = shop(deploy);
     sandbox.forge("release:binary api").succeeds();
     sandbox
 }
 
 /// Releases `api` as `version`, which prints that.
-fn next(sandbox: &mut Sandbox, version: &str) {
+pub fn next(sandbox: &mut Sandbox, version: &str) {
     sandbox.bump("api", version);
     sandbox.write("code/api/api.sh", &format!("#!/bin/sh\necho api {version}\n"));
     sandbox.forge("release:binary api").succeeds();
 }
 
-const PLAIN: &str = "  run: cp {{ files }}/api {{ environment }}.sh\n";
+pub const PLAIN: &str = "  run: cp {{ files }}/api {{ environment }}.sh\n";
 /// Deploys, and is healthy unless the file `bad` names the version.
-const GATED: &str = "  run: cp {{ files }}/api {{ environment }}.sh && echo {{ version }} > now\n  \
+pub const GATED: &str = "  run: cp {{ files }}/api {{ environment }}.sh && echo {{ version }} > now\n  \
                      health: { run: '! grep -xF \"$(cat now)\" bad', for: 50ms, period: 20ms, timeout: 9s, retries: 1 }\n  \
                      rollback: auto\n";
 
 /// The states of each deployment, by its number.
-fn states(sandbox: &Sandbox) -> BTreeMap<u64, Vec<String>> {
+pub fn states(sandbox: &Sandbox) -> BTreeMap<u64, Vec<String>> {
     let document = sandbox.forge("deployments --json").succeeds().json();
     let all = document["deployments"].as_array().unwrap().iter().map(|one| {
         let changes = one["changes"].as_array().unwrap().iter();
@@ -52,12 +52,12 @@ fn states(sandbox: &Sandbox) -> BTreeMap<u64, Vec<String>> {
     all.collect()
 }
 
-fn last_states(sandbox: &Sandbox) -> Vec<String> {
+pub fn last_states(sandbox: &Sandbox) -> Vec<String> {
     states(sandbox).into_values().map(|states| states.last().unwrap().clone()).collect()
 }
 
 /// The folder with the ledger.
-fn ledger(sandbox: &Sandbox) -> PathBuf {
+pub fn ledger(sandbox: &Sandbox) -> PathBuf {
     let folders = fs::read_dir(sandbox.beside("data/deployments")).unwrap();
     folders.flatten().next().expect("a ledger").path()
 }

@@ -20,6 +20,7 @@ mod commits;
 mod conformance;
 mod console;
 mod date_versions;
+mod deploy_turns;
 mod deployments;
 mod disk;
 mod doctor;

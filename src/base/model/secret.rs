@@ -76,6 +76,12 @@ impl KnownSecrets {
         self.0.write().unwrap_or_else(PoisonError::into_inner).add(value);
     }
 
+    /// Keeps `others` secret, too.
+    pub fn add_all(&self, others: &Secrets) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(others.values.iter().cloned());
+    }
+
     /// Those known now, and `others`.
     pub fn with(&self, others: &Secrets) -> Secrets {
         let mut all = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -1,12 +1,13 @@
 //! `forge rollback`: back to a version that passed its gates.
 
+use std::collections::BTreeSet;
+
 use crate::{
     deploy::{
-        DeployHistory, DeployOrder, Deployment, Ledger, PreparedDeploys, may_deploy,
+        DeployHistory, DeployOrder, Deployment, Ledger, Obstacle, PreparedDeploys, forbidden,
         missing_secrets,
     },
     model::{Fault, Kind, Name, suggestion},
-    provenance::Permission,
     workspace::{Deploy, DeployEnvironment, Workspace},
 };
 
@@ -34,16 +35,17 @@ pub(in super::super) struct RollbackArgs {
 pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let environment = environment(&workspace, &wish.environment)?;
-    if let Permission::Never(why) = may_deploy(session.surroundings(), environment) {
-        let what = format!("cannot roll {} back", environment.name);
-        return Err(Fault::new(Kind::Usage, what).because(why).into());
-    }
     let desk = DeployDesk::open(session, &workspace)?;
     let history = desk.ledger.history()?;
     let who = subject(&workspace, environment, &history, wish.name.as_deref())?;
     let (current, target) = target(&history, environment, who.0, wish.to.as_deref())?;
-    let order = DeployOrder::back_to(who, environment, target, current.id)?;
-    if let Some((secret, why)) = missing_secrets(order.deploy, session.host.environment()).next() {
+    let variables = session.host.environment();
+    let order = DeployOrder::back_to(who, environment, target, current.id, variables)?;
+    let obstacles = forbidden(&order, session.surroundings(), &history, &BTreeSet::new());
+    if let Some(fault) = Obstacle::fault(&obstacles, format!("cannot roll {} back", who.0)) {
+        return Err(fault.into());
+    }
+    if let Some((secret, why)) = missing_secrets(&order.deploy, variables).next() {
         let fault = Fault::new(Kind::Usage, format!("{} cannot go back now", order.label()));
         let fault = fault.because(format!("the secret `{secret}` {why}"));
         return Err(fault.hint(format!("set `{secret}`; nothing was done")).into());
@@ -58,7 +60,8 @@ pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Resu
         return Ok(0);
     }
     let prepared = PreparedDeploys { orders: vec![order], ..PreparedDeploys::default() };
-    carry_out(session, &workspace, &desk, environment, &prepared).map(|deployed| deployed.code)
+    carry_out(session, &workspace, &desk, environment, &prepared, false)
+        .map(|deployed| deployed.code)
 }
 
 /// The subsystem that is meant.
@@ -102,9 +105,9 @@ fn target<'h>(
     let nothing = |why: String| {
         Fault::new(Kind::Usage, format!("{name} cannot go back in {place}")).because(why)
     };
-    let there = history.doubt(place, name).or_else(|| history.current(place, name));
+    let there = history.leaving(place, name);
     let there = there.ok_or_else(|| nothing("it was never deployed there".into()))?;
-    let candidates = history.candidates(place, name, there.artifact.digest());
+    let candidates = history.candidates(place, name, there.identity());
     let label = |it: &&Deployment| format!("{} (deployment {})", it.version, it.id);
     let listed = candidates.iter().map(label).collect::<Vec<_>>().join(", ");
     if candidates.is_empty() {

@@ -62,6 +62,7 @@ impl DeployDesk {
             cancel: session.host.cancel().clone(),
             variables: session.host.environment(),
             settings: self.settings.clone(),
+            surroundings,
             run: format!("{}{url}", surroundings.describe()),
             tell,
             line,

@@ -11,10 +11,9 @@ use serde_json::json;
 use crate::{
     deploy::{
         DeployEnd, DeployHistory, DeployOrder, DeployRequest, DeployState, Deployer, Ledger,
-        PreparedDeploys, may_deploy, prepare,
+        PreparedDeploys, prepare,
     },
-    model::{Fault, Kind, Name, nearest},
-    provenance::Permission,
+    model::{Fault, Kind, Name, nearest, shown_url},
     report::render_fault,
     workspace::{DeployEnvironment, Workspace},
 };
@@ -112,15 +111,13 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
         from: from.map(|from| from.name.as_str()),
         forced: session.flags.force,
         variables: session.host.environment(),
+        surroundings: session.surroundings(),
     };
     let finder = desk.finder(workspace);
     let prepared = session.host.runtime()?.block_on(prepare(&request, &history, &finder))?;
     let mut prepared = with_limit(prepared, wanted.limit);
     if let Some(target) = wanted.target {
         targeted(&mut prepared, target)?;
-    }
-    if let Permission::Never(why) = may_deploy(session.surroundings(), environment) {
-        prepared.refuse(why);
     }
     if session.flags.dry_run {
         let code = plan(session, &prepared, &history, environment)?;
@@ -132,7 +129,7 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
         }
     }
     prepared.passed(&environment.name)?;
-    carry_out(session, workspace, &desk, environment, &prepared)
+    carry_out(session, workspace, &desk, environment, &prepared, is_ci)
 }
 
 fn with_limit(
@@ -239,19 +236,20 @@ fn plan(
 
 /// From now on, the secrets of what is `prepared` are masked.
 fn know_secrets(session: &Session, prepared: &PreparedDeploys<'_>) {
-    let variables = session.host.environment();
-    for secret in prepared.orders.iter().flat_map(|order| &order.deploy.secrets) {
-        session.host.secrets().add(variables.get(secret).unwrap_or_default());
+    for order in &prepared.orders {
+        session.host.secrets().add_all(&order.secrets);
     }
 }
 
-/// Carries out what was prepared, one after the other; what needs one that failed is left out.
+/// Carries out what was prepared, one after the other; what needs one that failed is left out. In CI, what
+/// the environment came to be held against meanwhile is left alone, and is not a failure.
 pub(super) fn carry_out(
     session: &Session,
     workspace: &Workspace,
     desk: &DeployDesk,
     environment: &DeployEnvironment,
     prepared: &PreparedDeploys<'_>,
+    is_ci: bool,
 ) -> Result<Deployed, CliError> {
     know_secrets(session, prepared);
     let (tell, line) = desk::voice(session);
@@ -267,7 +265,12 @@ pub(super) fn carry_out(
             left_out.push((order, format!("{need} failed")));
             continue;
         }
-        let end = session.host.runtime()?.block_on(deployer.deploy(order))?;
+        let mut end = session.host.runtime()?.block_on(deployer.deploy(order))?;
+        if let Some(fault) = end.fault.take_if(|_| is_ci && end.is_held) {
+            session.note(&format!("left alone: {fault}"));
+            left_out.push((order, "the environment is held against it".into()));
+            continue;
+        }
         told(session, order, &end);
         let is_stopped = end.state == DeployState::Cancelled;
         ends.push((order, end));
@@ -281,13 +284,15 @@ pub(super) fn carry_out(
 fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
     let Some(fault) = &end.fault else {
         if !session.flags.quiet {
-            let place = order.words.url.as_ref().map_or(String::new(), |url| format!(", at {url}"));
-            session.note(&format!(
+            let place = order.words.url.as_ref();
+            let place = place.map_or(String::new(), |url| format!(", at {}", shown_url(url)));
+            let text = format!(
                 "{} runs in {}{place} (deployment {})",
                 order.label(),
                 order.environment.name,
                 end.id
-            ));
+            );
+            session.note(&session.host.secrets().mask(&text));
         }
         return;
     };

@@ -1,6 +1,7 @@
 //! One deployment, from its line in the ledger to what its gates say.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     time::{Duration, Instant},
 };
@@ -8,15 +9,16 @@ use std::{
 use tokio::time::sleep;
 
 use super::{
-    Claim, DeployOrder, DeployOwner, DeployState, Deployer, Deployment, StateChange, Ticket,
+    Claim, DeployOrder, DeployOwner, DeployState, Deployer, Obstacle, StateChange, Ticket,
+    forbidden,
     health::{HealthVerdict, HealthWatch},
 };
 use crate::{
     cache::stage,
-    model::{Fault, Kind, Secrets},
+    model::{Fault, Kind},
     process::{Command, CommandLine, Ending, Inherit},
     store::http_status,
-    workspace::{Deploy, HealthGate, HealthProbe, Places, TaskText},
+    workspace::{HealthGate, HealthProbe, Places, TaskText},
 };
 
 /// How often it is looked whether its turn has come.
@@ -28,8 +30,17 @@ pub(super) struct Attempt {
     pub ticket: Ticket,
     /// Whether its commands began.
     pub began: bool,
+    /// Whether the environment is held against it since it was queued.
+    pub is_held: bool,
     /// Why it failed.
     pub outcome: Result<(), Fault>,
+}
+
+/// How far an attempt came.
+#[derive(Default)]
+struct Progress {
+    began: bool,
+    is_held: bool,
 }
 
 /// What the commands of one deployment run with.
@@ -57,33 +68,14 @@ impl Deployer<'_> {
             Some(from) => format!("to bring {} back after deployment {from}", order.label()),
             None => format!("asked for by {}", host.run),
         };
-        let ticket = host.ledger.open(self.record(order), &why)?;
-        let mut began = false;
-        let outcome = self.carried_out(order, within, ticket.id, &mut began).await;
+        let ticket = host.ledger.open(order.record(&host.run), &why)?;
+        let mut progress = Progress::default();
+        let outcome = self.carried_out(order, within, ticket.id, &mut progress).await;
         // What a template made of a secret is written nowhere, whoever tells of it.
-        let secrets = self.secrets(order.deploy);
         let outcome =
-            outcome.map_err(|fault| fault.in_words(|text| secrets.mask(text).into_owned()));
-        Ok(Attempt { ticket, began, outcome })
-    }
-
-    fn record(&self, order: &DeployOrder<'_>) -> Deployment {
-        Deployment {
-            id: 0,
-            environment: order.environment.name.clone(),
-            name: order.name.to_string(),
-            version: order.version.clone(),
-            artifact: order.artifact.clone(),
-            stack: order.stack.clone(),
-            config: order.words.config.clone(),
-            url: order.words.url.clone(),
-            back_from: order.back_from,
-            forced: order.forced,
-            run: self.host.run.clone(),
-            owner: DeployOwner::this(),
-            commands: Vec::new(),
-            changes: Vec::new(),
-        }
+            outcome.map_err(|fault| fault.in_words(|text| order.secrets.mask(text).into_owned()));
+        let Progress { began, is_held } = progress;
+        Ok(Attempt { ticket, began, is_held, outcome })
     }
 
     async fn carried_out(
@@ -91,9 +83,16 @@ impl Deployer<'_> {
         order: &DeployOrder<'_>,
         within: Option<u64>,
         id: u64,
-        began: &mut bool,
+        progress: &mut Progress,
     ) -> Result<(), Fault> {
         self.turn(order, within, id).await?;
+        let history = self.host.ledger.history()?;
+        let obstacles = forbidden(order, self.host.surroundings, &history, &BTreeSet::new());
+        progress.is_held = obstacles.iter().any(|it| it.held.is_some());
+        let what = format!("{} may not be deployed any more", order.label());
+        if let Some(fault) = Obstacle::fault(&obstacles, what) {
+            return Err(fault);
+        }
         let staging = stage(&self.host.workspace.layout)?;
         let files = self.host.finder.fetch(&order.name, &order.artifact, staging.folder()).await?;
         let frame = self.frame(order, id, files.as_deref());
@@ -101,7 +100,7 @@ impl Deployer<'_> {
         let step =
             |state, why: &str| self.host.ledger.advance(id, vec![StateChange::now(state, why)]);
         step(DeployState::Deploying, &format!("{} is there, as its digest says", order.label()))?;
-        *began = true;
+        progress.began = true;
         (self.host.tell)(&format!("deploying {} to {}", order.label(), order.environment.name));
         if let Some(program) = &order.deploy.pulumi {
             self.by_pulumi(order, &frame, program, (id, staging.folder())).await?;
@@ -122,15 +121,6 @@ impl Deployer<'_> {
         }
     }
 
-    /// The values of the secrets of `deploy`.
-    fn secrets(&self, deploy: &Deploy) -> Secrets {
-        let mut secrets = Secrets::default();
-        for name in &deploy.secrets {
-            secrets.add(self.host.variables.get(name).unwrap_or_default());
-        }
-        secrets
-    }
-
     /// Waits for the turn of the deployment `id`.
     async fn turn(
         &self,
@@ -140,7 +130,7 @@ impl Deployer<'_> {
     ) -> Result<(), Fault> {
         let (began, mut told) = (Instant::now(), None);
         loop {
-            let before = match self.host.ledger.claim(id, within, order.back_from.is_some())? {
+            let before = match self.host.ledger.claim(id, within)? {
                 Claim::Yes => return Ok(()),
                 Claim::Behind(before) => before,
             };
@@ -171,7 +161,7 @@ impl Deployer<'_> {
     }
 
     fn frame(&self, order: &DeployOrder<'_>, id: u64, files: Option<&Path>) -> CommandFrame {
-        let (host, deploy) = (&self.host, order.deploy);
+        let (host, deploy) = (&self.host, &order.deploy);
         let layout = &host.workspace.layout;
         let places = Places {
             root: layout.root().to_owned(),
@@ -200,7 +190,6 @@ impl Deployer<'_> {
         // JSON is YAML.
         let config = serde_json::to_string(&words.config).unwrap_or_default();
         env.insert("STACK_INPUT_YAML".into(), config);
-        let secrets = self.secrets(deploy);
         let uses_s3 = host.workspace.stores.iter().any(|store| store.starts_with("s3:"));
         let passed = deploy.pass_env.iter().chain(&deploy.secrets);
         let command = Command {
@@ -208,7 +197,7 @@ impl Deployer<'_> {
             inherit: Inherit::of_task(passed, uses_s3),
             path: vec![layout.bin()],
             log: Some(host.ledger.log(id)),
-            secrets,
+            secrets: order.secrets.clone(),
             ending: Some(Ending { signal: deploy.signal, grace: deploy.grace }),
             cancel: Some(host.cancel.clone()),
             ..Command::new(CommandLine::Shell(String::new()), layout.root())

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     model::{Environment, Fault, Kind},
     process::{Cancel, CommandRunner},
+    provenance::Surroundings,
     store::StoreSettings,
     workspace::Workspace,
 };
@@ -27,7 +28,9 @@ pub struct DeployHost<'a> {
     pub variables: &'a Environment,
     /// How servers are asked.
     pub settings: StoreSettings,
-    /// Where this process runs, in words.
+    /// Where this process runs.
+    pub surroundings: &'a Surroundings,
+    /// The same, in words.
     pub run: String,
     /// Told what happens.
     pub tell: &'a (dyn Fn(&str) + Sync),
@@ -52,6 +55,8 @@ pub struct DeployEnd {
     pub fault: Option<Fault>,
     /// What brought an earlier version back: its version, and its number.
     pub back: Option<(String, u64)>,
+    /// Whether it did not begin because the environment is held against it since it was queued.
+    pub is_held: bool,
 }
 
 impl Deployer<'_> {
@@ -60,11 +65,12 @@ impl Deployer<'_> {
     /// # Errors
     /// If the ledger cannot be written. That a deployment fails is not an error here.
     pub async fn deploy(&self, order: &DeployOrder<'_>) -> Result<DeployEnd, Fault> {
-        let Attempt { ticket, began, outcome } = self.attempt(order, None).await?;
+        let Attempt { ticket, began, is_held, outcome } = self.attempt(order, None).await?;
         let id = ticket.id;
+        let end = |state, fault, back| DeployEnd { id, state, fault, back, is_held };
         let Err(fault) = outcome else {
             self.close(id, StateChange::now(DeployState::Succeeded, passed(order)))?;
-            return Ok(DeployEnd { id, state: DeployState::Succeeded, fault: None, back: None });
+            return Ok(end(DeployState::Succeeded, None, None));
         };
         let failed = failure(&fault);
         let state = failed.state;
@@ -82,7 +88,7 @@ impl Deployer<'_> {
                 )),
                 false => fault,
             };
-            return Ok(DeployEnd { id, state, fault: Some(fault), back: None });
+            return Ok(end(state, Some(fault), None));
         };
         let why = format!("to {}, which deployment {} brought", target.version, target.id);
         // In one step, so that nobody gets its turn in between.
@@ -90,14 +96,14 @@ impl Deployer<'_> {
         self.host.ledger.advance(id, vec![failed, rolling])?;
         (self.host.tell)(&format!("{fault}; rolling back to {}", target.version));
         let (state, back) = self.back(order, id, &target).await?;
-        Ok(DeployEnd { id, state, fault: Some(fault), back })
+        Ok(end(state, Some(fault), back))
     }
 
     /// What `order` is followed by if it fails.
     fn target(&self, order: &DeployOrder<'_>) -> Result<Option<Deployment>, Fault> {
         let history = self.host.ledger.history()?;
-        let (environment, digest) = (order.environment.name.as_str(), order.artifact.digest());
-        let candidates = history.candidates(environment, order.name.as_str(), digest);
+        let (environment, name) = (order.environment.name.as_str(), order.name.as_str());
+        let candidates = history.candidates(environment, name, order.identity());
         Ok(candidates.first().map(|it| (*it).clone()))
     }
 
@@ -108,8 +114,9 @@ impl Deployer<'_> {
         id: u64,
         target: &Deployment,
     ) -> Result<(DeployState, Option<(String, u64)>), Fault> {
-        let who = (&order.name, order.deploy);
-        let earlier = DeployOrder::back_to(who, order.environment, target, id)?;
+        let who = (&order.name, &*order.deploy);
+        let variables = self.host.variables;
+        let earlier = DeployOrder::back_to(who, order.environment, target, id, variables)?;
         let Attempt { ticket, outcome, .. } = self.attempt(&earlier, Some(id)).await?;
         let back = Some((target.version.clone(), ticket.id));
         let end = match outcome {

@@ -24,8 +24,17 @@ pub struct Hold {
     pub version: String,
     /// The digest of what was deployed.
     pub digest: String,
+    /// That of how.
+    pub settings: String,
     /// Why it failed.
     pub why: String,
+}
+
+impl Hold {
+    /// What it is held against, as [`Deployment::identity`] has it.
+    pub fn identity(&self) -> (&str, &str) {
+        (&self.digest, &self.settings)
+    }
 }
 
 impl DeployHistory {
@@ -56,16 +65,40 @@ impl DeployHistory {
         (!is_good).then_some(last)
     }
 
-    /// What there is to go back to, the best first: what succeeded, but for what is there, each version
-    /// once.
-    pub fn candidates(&self, environment: &str, name: &str, not: &str) -> Vec<&Deployment> {
+    /// What one would go back from: the last that began; or, if that should have brought an earlier version
+    /// back and did not come to a good end, what it went back from.
+    pub fn leaving(&self, environment: &str, name: &str) -> Option<&Deployment> {
+        let mut one = self.deployed(environment, name).rfind(|it| it.has_begun())?;
+        while one.state() != DeployState::Succeeded {
+            match one.back_from.and_then(|from| self.all.get(&from)) {
+                Some(earlier) => one = earlier,
+                None => break,
+            }
+        }
+        Some(one)
+    }
+
+    /// The deployment that went back from the deployment `id`, if one began to.
+    pub fn went_back(&self, id: u64) -> Option<&Deployment> {
+        self.all.values().find(|it| it.back_from == Some(id) && it.has_begun())
+    }
+
+    /// The last deployment that began of what has the digest `digest`.
+    pub fn last_of(&self, environment: &str, name: &str, digest: &str) -> Option<&Deployment> {
+        let is_meant = |it: &&Deployment| it.has_begun() && it.artifact.digest() == digest;
+        self.deployed(environment, name).rfind(is_meant)
+    }
+
+    /// What there is to go back to, the best first: what succeeded, but for what does the same as `not`,
+    /// the same once.
+    pub fn candidates(&self, environment: &str, name: &str, not: (&str, &str)) -> Vec<&Deployment> {
         let mut candidates: Vec<&Deployment> = Vec::new();
         let holds = self.holds(environment, name);
         for one in self.deployed(environment, name).rev() {
-            let digest = one.artifact.digest();
-            let is_known = candidates.iter().any(|it| it.artifact.digest() == digest);
-            let is_held = || holds.iter().any(|it| it.digest == digest);
-            if one.state() == DeployState::Succeeded && digest != not && !is_known && !is_held() {
+            let identity = one.identity();
+            let is_known = candidates.iter().any(|it| it.identity() == identity);
+            let is_held = || holds.iter().any(|it| it.identity() == identity);
+            if one.state() == DeployState::Succeeded && identity != not && !is_known && !is_held() {
                 candidates.push(one);
             }
         }
@@ -77,10 +110,9 @@ impl DeployHistory {
     pub fn holds(&self, environment: &str, name: &str) -> Vec<Hold> {
         let mut holds: Vec<Hold> = Vec::new();
         for one in self.deployed(environment, name) {
-            let digest = one.artifact.digest();
             if one.back_from.is_none() {
                 if one.forced {
-                    holds.retain(|hold| hold.digest != digest);
+                    holds.retain(|hold| hold.identity() != one.identity());
                 }
                 if one.state() == DeployState::Succeeded {
                     holds.clear();
@@ -103,6 +135,7 @@ impl DeployHistory {
                 id: bad.id,
                 version: bad.version.clone(),
                 digest: bad.artifact.digest().to_owned(),
+                settings: bad.settings.clone(),
                 why,
             });
         }
@@ -114,9 +147,18 @@ impl DeployHistory {
         self.all.values().find(|it| it.stack == stack && it.state().is_active())
     }
 
-    /// Those that wait for `stack` and came before `id`.
-    pub fn ahead<'h>(&'h self, stack: &'h str, id: u64) -> impl Iterator<Item = &'h Deployment> {
-        let waits = move |it: &&Deployment| it.stack == stack && it.state() == DeployState::Queued;
-        self.all.range(..id).map(|(_, it)| it).filter(waits)
+    /// Those that wait for `stack` and come before `id`: what waits to bring an earlier version back
+    /// before all others, else who came first.
+    pub fn ahead<'h>(
+        &'h self,
+        stack: &'h str,
+        id: u64,
+    ) -> impl Iterator<Item = &'h Deployment> + use<'h> {
+        let rank = |it: &Deployment| (it.back_from.is_none(), it.id);
+        let own = self.all.get(&id).map(rank);
+        self.all.values().filter(move |it| {
+            let waits = it.stack == stack && it.state() == DeployState::Queued;
+            waits && own.is_some_and(|own| rank(it) < own)
+        })
     }
 }

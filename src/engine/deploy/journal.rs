@@ -181,12 +181,12 @@ impl Ledger for Journal {
         Ok(Ticket { id, alive: lock })
     }
 
-    fn claim(&self, id: u64, within: Option<u64>, overtakes: bool) -> Result<Claim, Fault> {
+    fn claim(&self, id: u64, within: Option<u64>) -> Result<Claim, Fault> {
         let mut step = self.step()?;
         let history = &step.contents.history;
         let stack = history.all.get(&id).map(|it| it.stack.clone()).unwrap_or_default();
         let active = history.active(&stack).filter(|it| Some(it.id) != within);
-        let ahead = history.ahead(&stack, id).next().filter(|_| !overtakes && within.is_none());
+        let ahead = history.ahead(&stack, id).next().filter(|_| within.is_none());
         let before = active.or(ahead).cloned();
         if before.is_none() {
             step.change(id, StateChange::now(DeployState::Checking, "its turn has come"))?;

@@ -44,12 +44,12 @@ pub trait Ledger: Send + Sync {
     fn open(&self, new: NewDeployment, why: &str) -> Result<Ticket, Fault>;
 
     /// Gives the deployment its turn, if it has come: nobody is at work on its stack, but for the
-    /// deployment `within` that it is a part of, and nobody waits that came before, unless it
-    /// `overtakes`.
+    /// deployment `within` that it is a part of, and nobody waits that comes before, as
+    /// [`DeployHistory::ahead`] has it.
     ///
     /// # Errors
     /// As [`Ledger::open`].
-    fn claim(&self, id: u64, within: Option<u64>, overtakes: bool) -> Result<Claim, Fault>;
+    fn claim(&self, id: u64, within: Option<u64>) -> Result<Claim, Fault>;
 
     /// Writes down what becomes of a deployment.
     ///

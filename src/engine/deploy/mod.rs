@@ -35,7 +35,7 @@ pub use history::{DeployHistory, Hold};
 pub use journal::Journal;
 pub use ledger::{Claim, Ledger, NewDeployment, Ticket};
 pub use order::DeployOrder;
-pub use permission::may_deploy;
+pub use permission::{forbidden, may_deploy};
 pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, missing_secrets, prepare};
 pub use pulumi::PulumiCalls;
 pub use record::{DeployOwner, Deployment, StateChange};

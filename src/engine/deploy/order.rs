@@ -1,13 +1,15 @@
 //! What is to be deployed, with everything decided.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+
+use serde_json::json;
 
 use super::{
-    Artifact, Deployment,
+    Artifact, DeployOwner, Deployment,
     pulumi::{PulumiCalls, is_stack_name},
 };
 use crate::{
-    model::{Fault, Kind, Name},
+    model::{Environment, Fault, Kind, MASKED, Name, Secrets, checksum, shown_url, url_secrets},
     workspace::{Deploy, DeployEnvironment, DeployWords, TaskText},
 };
 
@@ -19,7 +21,7 @@ pub struct DeployOrder<'w> {
     /// Where to.
     pub environment: &'w DeployEnvironment,
     /// How.
-    pub deploy: &'w Deploy,
+    pub deploy: Cow<'w, Deploy>,
     /// The version, as in the tag of its release.
     pub version: String,
     /// What.
@@ -38,19 +40,57 @@ pub struct DeployOrder<'w> {
     pub back_from: Option<u64>,
     /// Whether somebody insists.
     pub forced: bool,
+    /// What none may see of it: its secrets, and the passwords in its URLs.
+    pub secrets: Secrets,
+    /// A digest over what it does, but for what it deploys.
+    pub settings: String,
 }
 
 impl<'w> DeployOrder<'w> {
-    /// The order to bring `artifact` at `version` to `environment`. With `config`, what was recorded of
-    /// an earlier deployment; else as the spec says now.
+    /// The order to bring `artifact` at `version` to `environment`, as the spec says now.
     ///
     /// # Errors
     /// `Usage` if a template cannot be rendered.
     pub fn new(
         (name, deploy): (&Name, &'w Deploy),
         environment: &'w DeployEnvironment,
+        what: (&str, &Artifact),
+        variables: &Environment,
+    ) -> Result<Self, Fault> {
+        let who = (name, Cow::Borrowed(deploy));
+        Self::with_config(who, environment, what, &BTreeMap::new(), variables)
+    }
+
+    /// The order to bring back what `earlier` deployed, as it did, from the deployment `from`.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn back_to(
+        (name, deploy): (&Name, &'w Deploy),
+        environment: &'w DeployEnvironment,
+        earlier: &Deployment,
+        from: u64,
+        variables: &Environment,
+    ) -> Result<Self, Fault> {
+        let what = (earlier.version.as_str(), &earlier.artifact);
+        let deploy = match &earlier.recipe {
+            Some(recipe) => Cow::Owned(deploy.with_recipe(recipe)),
+            None => Cow::Borrowed(deploy),
+        };
+        let who = (name, deploy);
+        let order = Self::with_config(who, environment, what, &earlier.config, variables)?;
+        let target = order.deploy.pulumi.as_ref().and_then(|program| program.target.as_ref());
+        let target = target.map(|text| order.deploy.plain(text, &order.words)).transpose()?;
+        Ok(Self { back_from: Some(from), target, ..order })
+    }
+
+    /// The order with the settings that were `recorded`; those that are not, or are secret, are rendered.
+    fn with_config(
+        (name, deploy): (&Name, Cow<'w, Deploy>),
+        environment: &'w DeployEnvironment,
         (version, artifact): (&str, &Artifact),
-        config: Option<&BTreeMap<String, String>>,
+        recorded: &BTreeMap<String, String>,
+        variables: &Environment,
     ) -> Result<Self, Fault> {
         let mut words = DeployWords {
             environment: environment.name.clone(),
@@ -61,15 +101,14 @@ impl<'w> DeployOrder<'w> {
             ..DeployWords::default()
         };
         words.url = deploy.url(environment, &words)?;
-        words.config = match config {
-            Some(recorded) => recorded.clone(),
-            None => {
-                let plain = |(key, value): &(String, TaskText)| {
-                    Ok((key.clone(), deploy.plain(value, &words)?))
-                };
-                deploy.config.iter().map(plain).collect::<Result<_, Fault>>()?
-            }
-        };
+        let mut config = BTreeMap::new();
+        for (key, template) in &deploy.config {
+            let kept = recorded.get(key).filter(|value| !value.contains(MASKED));
+            let value = kept.map(|value| Ok(value.clone()));
+            let value = value.unwrap_or_else(|| deploy.plain(template, &words))?;
+            config.insert(key.clone(), value);
+        }
+        words.config = config;
         let program_stack = deploy.plain(&deploy.stack, &words)?;
         let stack = match &deploy.pulumi {
             Some(_) if !is_stack_name(&program_stack) => {
@@ -80,41 +119,58 @@ impl<'w> DeployOrder<'w> {
             Some(program) => format!("{}:{program_stack}", program.folder),
             None => program_stack.clone(),
         };
+        let secrets = secrets(&deploy, &words, variables);
+        let stack = secrets.mask(&stack).into_owned();
+        let settings = settings(&deploy, &words, &stack, &secrets)?;
         Ok(Self {
             stack,
             program_stack,
             target: None,
             name: name.clone(),
             environment,
-            deploy,
             version: version.to_owned(),
             artifact: artifact.clone(),
             words,
             limit: deploy.timeout.unwrap_or(environment.timeout),
             back_from: None,
             forced: false,
+            secrets,
+            settings,
+            deploy,
         })
     }
 
-    /// The order to bring back what `earlier` deployed, from the deployment `from`.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn back_to(
-        (name, deploy): (&Name, &'w Deploy),
-        environment: &'w DeployEnvironment,
-        earlier: &Deployment,
-        from: u64,
-    ) -> Result<Self, Fault> {
-        let what = (earlier.version.as_str(), &earlier.artifact);
-        let order = Self::new((name, deploy), environment, what, Some(&earlier.config))?;
-        let target = deploy.pulumi.as_ref().and_then(|program| program.target.as_ref());
-        let target = target.map(|text| deploy.plain(text, &order.words)).transpose()?;
-        Ok(Self { back_from: Some(from), target, ..order })
+    /// What tells it from others whose outcome is another: the digest of what is deployed, and of how.
+    pub fn identity(&self) -> (&str, &str) {
+        (self.artifact.digest(), &self.settings)
+    }
+
+    /// What the ledger is told of it, for a process that says it is `run`.
+    pub fn record(&self, run: &str) -> Deployment {
+        let masked = |text: &str| self.secrets.mask(text).into_owned();
+        let config = self.words.config.iter();
+        Deployment {
+            id: 0,
+            environment: self.environment.name.clone(),
+            name: self.name.to_string(),
+            version: self.version.clone(),
+            artifact: self.artifact.clone(),
+            stack: self.stack.clone(),
+            config: config.map(|(key, value)| (key.clone(), masked(value))).collect(),
+            settings: self.settings.clone(),
+            recipe: Some(self.deploy.recipe(&self.secrets)),
+            url: self.words.url.as_ref().map(|url| masked(&shown_url(url))),
+            back_from: self.back_from,
+            forced: self.forced,
+            run: run.to_owned(),
+            owner: DeployOwner::this(),
+            commands: Vec::new(),
+            changes: Vec::new(),
+        }
     }
 
     /// Its commands.
-    pub fn commands(&self) -> &'w [TaskText] {
+    pub fn commands(&self) -> &[TaskText] {
         match self.back_from {
             _ if self.deploy.pulumi.is_some() => &[],
             Some(_) if !self.deploy.undo.is_empty() => &self.deploy.undo,
@@ -150,4 +206,41 @@ impl<'w> DeployOrder<'w> {
     pub fn label(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
+}
+
+/// What none may see of a deployment.
+fn secrets(deploy: &Deploy, words: &DeployWords, variables: &Environment) -> Secrets {
+    let mut secrets = Secrets::default();
+    for name in &deploy.secrets {
+        secrets.add(variables.get(name).unwrap_or_default());
+    }
+    let sources = deploy.templates().into_iter().map(TaskText::source);
+    for text in sources.chain(words.url.as_deref()).chain(words.config.values().map(String::as_str))
+    {
+        for secret in url_secrets(text) {
+            secrets.add(secret);
+        }
+    }
+    secrets
+}
+
+/// The digest over what a deployment does, but for what it deploys and how that is proven. A secret that
+/// changes does not change it.
+fn settings(
+    deploy: &Deploy,
+    words: &DeployWords,
+    stack: &str,
+    secrets: &Secrets,
+) -> Result<String, Fault> {
+    let run: Vec<String> = deploy
+        .run
+        .iter()
+        .map(|line| deploy.render(line, words).map(|text| text.symbolic()))
+        .collect::<Result<_, Fault>>()?;
+    let env: BTreeMap<&str, String> =
+        deploy.env.iter().map(|(name, text)| (name.as_str(), text.symbolic())).collect();
+    let folder = deploy.pulumi.as_ref().map(|program| program.folder.as_str());
+    let all = json!([run, folder, stack, words.config, env]).to_string();
+    let digest = checksum(secrets.mask(&all).as_bytes());
+    Ok(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ArtifactFinder, DeployHistory, DeployOrder, Deployment, FoundArtifact, Hold,
-    artifact::releases_it, pulumi::missing_program,
+    ArtifactFinder, DeployHistory, DeployOrder, Deployment, FoundArtifact, artifact::releases_it,
+    forbidden, may_deploy, pulumi::missing_program,
 };
 use crate::{
     model::{Environment, Fault, Kind, Name},
     process::is_program,
+    provenance::{Permission, Surroundings},
     workspace::{Deploy, DeployEnvironment, Workspace},
 };
 
@@ -26,6 +27,8 @@ pub struct DeployRequest<'w> {
     pub forced: bool,
     /// What forge was started with.
     pub variables: &'w Environment,
+    /// Where it runs.
+    pub surroundings: &'w Surroundings,
 }
 
 /// Something that stands against a deployment.
@@ -37,6 +40,34 @@ pub struct Obstacle {
     pub help: Option<String>,
     /// The subsystem whose version the environment is held against, if that is it.
     pub held: Option<Name>,
+    /// What kind of thing is wrong.
+    pub kind: Kind,
+}
+
+impl Obstacle {
+    /// Something that whoever asks can change.
+    pub fn new(what: String, help: Option<String>) -> Self {
+        Self { what, help, held: None, kind: Kind::Usage }
+    }
+
+    /// All of `obstacles`, as the reason why `what` is so; nothing if there are none. Whoever asks has to
+    /// change something, if that is so of any of them; else the first decides the kind.
+    pub fn fault(obstacles: &[Self], what: impl Into<String>) -> Option<Fault> {
+        let first = obstacles.first()?;
+        let is_own = obstacles.iter().any(|it| it.kind == Kind::Usage);
+        let kind = if is_own { Kind::Usage } else { first.kind };
+        let fault =
+            obstacles.iter().fold(Fault::new(kind, what), |fault, obstacle| match &obstacle.help {
+                Some(help) if obstacles.len() > 1 => {
+                    fault.because(format!("{} ({help})", obstacle.what))
+                }
+                _ => fault.because(obstacle.what.clone()),
+            });
+        Some(match &first.help {
+            Some(help) if obstacles.len() == 1 => fault.hint(help.clone()),
+            _ => fault,
+        })
+    }
 }
 
 /// What would be deployed.
@@ -51,11 +82,6 @@ pub struct PreparedDeploys<'w> {
 }
 
 impl PreparedDeploys<'_> {
-    /// Adds why nothing may be deployed at all; that comes first.
-    pub fn refuse(&mut self, why: String) {
-        self.obstacles.insert(0, Obstacle { what: why, help: None, held: None });
-    }
-
     /// Leaves out what the environment is held against; says what that is.
     pub fn leave_held(&mut self) -> Vec<String> {
         let is_held = |it: &Obstacle| it.held.is_some();
@@ -69,22 +95,10 @@ impl PreparedDeploys<'_> {
     /// All that stands against it, as one fault.
     ///
     /// # Errors
-    /// `Usage`, if something does.
+    /// `Usage`, if something does; of another kind, if nothing of it is for whoever asks to change.
     pub fn passed(&self, environment: &str) -> Result<(), Fault> {
-        let Some(first) = self.obstacles.first() else { return Ok(()) };
         let what = format!("nothing is deployed to {environment}");
-        let fault = self.obstacles.iter().fold(Fault::new(Kind::Usage, what), |fault, obstacle| {
-            match &obstacle.help {
-                Some(help) if self.obstacles.len() > 1 => {
-                    fault.because(format!("{} ({help})", obstacle.what))
-                }
-                _ => fault.because(obstacle.what.clone()),
-            }
-        });
-        Err(match (&first.help, self.obstacles.len()) {
-            (Some(help), 1) => fault.hint(help.clone()),
-            _ => fault,
-        })
+        Obstacle::fault(&self.obstacles, what).map_or(Ok(()), Err)
     }
 }
 
@@ -98,11 +112,13 @@ pub async fn prepare<'w>(
     finder: &ArtifactFinder<'_>,
 ) -> Result<PreparedDeploys<'w>, Fault> {
     let mut look = Preflight { request, history, prepared: PreparedDeploys::default() };
+    if let Permission::Never(why) = may_deploy(request.surroundings, request.environment) {
+        look.against(why, None);
+    }
     for name in ordered(&request.names, &request.workspace.deploys) {
         let Some(deploy) = request.workspace.deploys.get(&name) else { continue };
         look.secrets(&name, deploy);
         look.program(&name, deploy);
-        look.needs(&name, deploy);
         let found = match request.from {
             Some(from) => look.running(from, &name),
             None => look.released(&name, finder).await,
@@ -144,7 +160,10 @@ struct Preflight<'r, 'w> {
 
 impl<'w> Preflight<'_, 'w> {
     fn against(&mut self, what: String, help: Option<String>) {
-        let obstacle = Obstacle { what, help, held: None };
+        self.obstacle(Obstacle::new(what, help));
+    }
+
+    fn obstacle(&mut self, obstacle: Obstacle) {
         if !self.prepared.obstacles.contains(&obstacle) {
             self.prepared.obstacles.push(obstacle);
         }
@@ -167,18 +186,6 @@ impl<'w> Preflight<'_, 'w> {
         if !is_program(self.request.variables, "pulumi", &[layout.bin()]) {
             let help = "install Pulumi, or pin it in versions.yml".to_owned();
             self.against("`pulumi` is not on PATH".into(), Some(help));
-        }
-    }
-
-    fn needs(&mut self, name: &Name, deploy: &Deploy) {
-        let environment = &self.request.environment.name;
-        for need in deploy.needs.iter().filter(|need| !self.request.names.contains(*need)) {
-            if self.history.current(environment, need.as_str()).is_none() {
-                let what =
-                    format!("{name} needs {need}, which was never deployed to {environment}");
-                let help = format!("`forge deploy {environment} {need} {name}` deploys both");
-                self.against(what, Some(help));
-            }
         }
     }
 
@@ -209,52 +216,32 @@ impl<'w> Preflight<'_, 'w> {
                 };
                 self.against(what, Some(releases_it(subsystem)));
             }
-            Err(fault) => self.against(fault.to_string(), fault.hint.clone()),
+            Err(fault) => self.obstacle(Obstacle {
+                kind: fault.kind,
+                ..Obstacle::new(fault.to_string(), fault.hint.clone())
+            }),
         }
         None
     }
 
     /// Whether `found` may be deployed.
     fn artifact(&mut self, who: (&Name, &'w Deploy), found: &FoundArtifact) -> Result<(), Fault> {
-        let DeployRequest { environment, forced, .. } = *self.request;
-        let (name, digest) = (who.0.as_str(), found.artifact.digest());
+        let DeployRequest { environment, forced, variables, surroundings, .. } = *self.request;
         let what = (found.version.as_str(), &found.artifact);
-        let order = DeployOrder::new(who, environment, what, None)?;
+        let order = DeployOrder::new(who, environment, what, variables)?;
         let order = DeployOrder { forced, ..order };
-        if let Some(after) = &environment.after {
-            let succeeded = |it: &Deployment| {
-                it.state() == super::DeployState::Succeeded && it.artifact.digest() == digest
-            };
-            if !self.history.deployed(after, name).any(succeeded) {
-                let what = format!("{} has not succeeded in {after}, by its digest", order.label());
-                self.against(what, Some(format!("`forge deploy {after} {name}` comes first")));
-            }
+        for obstacle in forbidden(&order, surroundings, self.history, &self.request.names) {
+            self.obstacle(obstacle);
         }
-        let holds = self.history.holds(&environment.name, name);
-        if let Some(hold) = holds.iter().find(|hold| hold.digest == digest).filter(|_| !forced) {
-            self.prepared.obstacles.push(held(&environment.name, who.0, hold));
-        }
+        let name = who.0.as_str();
         let current = self.history.current(&environment.name, name);
-        let is_same =
-            |it: &&Deployment| it.artifact.digest() == digest && it.config == order.words.config;
+        let is_same = |it: &&Deployment| it.identity() == order.identity();
         let doubt = self.history.doubt(&environment.name, name);
         match current.filter(is_same).filter(|_| doubt.is_none() && !forced) {
             Some(current) => self.prepared.there.push(current.clone()),
             None => self.prepared.orders.push(order),
         }
         Ok(())
-    }
-}
-
-/// That `environment` is held.
-fn held(environment: &str, name: &Name, hold: &Hold) -> Obstacle {
-    let Hold { id, version, why, .. } = hold;
-    Obstacle {
-        what: format!("{environment} is held against {name} {version}: deployment {id}: {why}"),
-        help: Some(format!(
-            "release another version; or insist with `forge deploy {environment} {name} --force`"
-        )),
-        held: Some(name.clone()),
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Artifact, DeployState};
 use crate::{
     disk::{MOST_OF_TEXT, read_text},
     process::ProcessId,
+    workspace::DeployRecipe,
 };
 
 /// One attempt to bring one subsystem at one released version into one environment.
@@ -26,9 +27,15 @@ pub struct Deployment {
     pub artifact: Artifact,
     /// What it changes; of deployments with the same stack one runs at a time.
     pub stack: String,
-    /// Its settings.
+    /// Its settings, without secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
+    /// A digest over what it does, but for what it deploys.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub settings: String,
+    /// What it is done with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<DeployRecipe>,
     /// Where people find it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -98,6 +105,11 @@ impl Deployment {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.changes.iter().any(|change| change.state == DeployState::Deploying)
+    }
+
+    /// What tells it from others whose outcome is another: the digest of what is deployed, and of how.
+    pub fn identity(&self) -> (&str, &str) {
+        (self.artifact.digest(), &self.settings)
     }
 
     /// Its state now.

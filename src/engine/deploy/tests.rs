@@ -15,6 +15,8 @@ fn deployment(version: &str) -> Deployment {
         artifact: Artifact::Image { repository: "r.io/api".into(), digest },
         stack: "api-test".into(),
         config: std::collections::BTreeMap::new(),
+        settings: String::new(),
+        recipe: None,
         url: None,
         back_from: None,
         forced: false,
@@ -38,7 +40,7 @@ fn a_line_cut_off_is_dropped_and_damage_is_told() {
     let one = ledger.open(deployment("v1"), "asked").unwrap();
     let path = temp.path().join("ledger.jsonl");
     let whole = fs::read(&path).unwrap();
-    ledger.claim(one.id, None, false).unwrap();
+    ledger.claim(one.id, None).unwrap();
     let more = fs::read(&path).unwrap();
     for end in whole.len()..more.len() {
         fs::write(&path, &more[..end]).unwrap();
@@ -46,7 +48,7 @@ fn a_line_cut_off_is_dropped_and_damage_is_told() {
         assert_eq!(history.all[&1].state(), DeployState::Queued, "{end}");
     }
     // The next step writes over what was cut off.
-    assert_eq!(ledger.claim(one.id, None, false).unwrap(), Claim::Yes);
+    assert_eq!(ledger.claim(one.id, None).unwrap(), Claim::Yes);
     assert_eq!(ledger.history().unwrap().all[&1].state(), DeployState::Checking);
     let mut damaged = fs::read(&path).unwrap();
     damaged[40] ^= 1;
@@ -73,14 +75,14 @@ fn turns_come_in_order_and_a_part_has_that_of_its_whole() {
         Claim::Behind(other) => other.id,
         Claim::Yes => 0,
     };
-    assert_eq!(behind(ledger.claim(two.id, None, false).unwrap()), one.id);
-    assert_eq!(ledger.claim(one.id, None, false).unwrap(), Claim::Yes);
-    assert_eq!(behind(ledger.claim(two.id, None, true).unwrap()), one.id);
+    assert_eq!(behind(ledger.claim(two.id, None).unwrap()), one.id);
+    assert_eq!(ledger.claim(one.id, None).unwrap(), Claim::Yes);
+    assert_eq!(behind(ledger.claim(two.id, None).unwrap()), one.id);
     let back = ledger.open(deployment("v0"), "").unwrap();
-    assert_eq!(ledger.claim(back.id, Some(one.id), true).unwrap(), Claim::Yes);
+    assert_eq!(ledger.claim(back.id, Some(one.id)).unwrap(), Claim::Yes);
     drop((one, back));
     // Their owners are gone.
-    assert_eq!(ledger.claim(two.id, None, false).unwrap(), Claim::Yes);
+    assert_eq!(ledger.claim(two.id, None).unwrap(), Claim::Yes);
     let history = ledger.history().unwrap();
     let states: Vec<_> = history.all.values().map(Deployment::state).collect();
     assert_eq!(states, [DeployState::Interrupted, DeployState::Checking, DeployState::Interrupted]);
@@ -120,7 +122,7 @@ fn holds_and_candidates_follow_from_the_lines() {
         ["v2"]
     );
     assert_eq!(history.current("test", "api").unwrap().version, "v1");
-    assert!(history.candidates("test", "api", "sha256:v1").is_empty());
+    assert!(history.candidates("test", "api", ("sha256:v1", "")).is_empty());
     assert!(history.doubt("test", "api").is_none());
     let three = ledger.open(deployment("v3"), "").unwrap();
     goes(&ledger, three.id, &good[..3]);
@@ -131,7 +133,7 @@ fn holds_and_candidates_follow_from_the_lines() {
     let history = ledger.history().unwrap();
     assert!(history.holds("test", "api").is_empty());
     let back: Vec<_> =
-        history.candidates("test", "api", "sha256:v3").iter().map(|it| it.id).collect();
+        history.candidates("test", "api", ("sha256:v3", "")).iter().map(|it| it.id).collect();
     assert_eq!(back, [3]);
 }
 
@@ -145,8 +147,7 @@ fn what_began_last_is_what_runs_whatever_its_number() {
         ledger.open(one, "asked").unwrap()
     };
     let turn = |id, within: Option<u64>, states: &[DeployState]| {
-        let is_back = within.is_some();
-        assert_eq!(ledger.claim(id, within, is_back).unwrap(), Claim::Yes);
+        assert_eq!(ledger.claim(id, within).unwrap(), Claim::Yes);
         goes(&ledger, id, states);
     };
     let first = open("v1", None);
@@ -165,4 +166,21 @@ fn what_began_last_is_what_runs_whatever_its_number() {
     let back = open("v1", Some(third.id));
     goes(&ledger, back.id, &[DeployState::Cancelled]);
     assert!(ledger.history().unwrap().holds("test", "api").is_empty());
+}
+
+#[test]
+fn what_brings_an_earlier_version_back_is_before_all_that_waits() {
+    let temp = tempfile::tempdir().unwrap();
+    let ledger = Journal::in_folder(temp.path()).unwrap();
+    let one = ledger.open(deployment("v1"), "").unwrap();
+    let back = |from| ledger.open(Deployment { back_from: Some(from), ..deployment("v0") }, "");
+    let (first, second) = (back(one.id).unwrap(), back(one.id).unwrap());
+    let behind = |id| match ledger.claim(id, None).unwrap() {
+        Claim::Behind(other) => other.id,
+        Claim::Yes => 0,
+    };
+    assert_eq!((behind(one.id), behind(second.id)), (first.id, first.id));
+    assert_eq!(behind(first.id), 0);
+    goes(&ledger, first.id, &[DeployState::Failed]);
+    assert_eq!((behind(one.id), behind(second.id)), (second.id, 0));
 }

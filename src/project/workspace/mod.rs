@@ -48,7 +48,9 @@ use std::{
     time::Duration,
 };
 
-pub use deploy::{Deploy, DeployEnvironment, DeployWords, HealthGate, HealthProbe, PulumiProgram};
+pub use deploy::{
+    Deploy, DeployEnvironment, DeployRecipe, DeployWords, HealthGate, HealthProbe, PulumiProgram,
+};
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
 pub use feed::{Index, TagFormat, VersionSource};

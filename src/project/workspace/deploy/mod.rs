@@ -5,6 +5,7 @@
 mod check;
 mod environment;
 mod read;
+mod recipe;
 mod words;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
 pub use check::check;
 pub use environment::{DeployEnvironment, environments};
 pub use read::{DeployDraft, resolve};
+pub use recipe::DeployRecipe;
 pub use words::DeployWords;
 
 use super::{Text, task::TaskText, template::ScopeWords};
@@ -101,6 +103,15 @@ pub enum HealthProbe {
 }
 
 impl HealthProbe {
+    /// The key that it is written under.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Run(_) => "run",
+        }
+    }
+
     /// What it is written as.
     pub fn text(&self) -> &TaskText {
         let (Self::Http(text) | Self::Tcp(text) | Self::Run(text)) = self;
