@@ -38,7 +38,7 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError
     }
     let (began, started) = (Instant::now(), SystemTime::now());
     let layout = session.layout()?;
-    let known = KnownAnswer::of(session, &layout, words);
+    let known = KnownAnswer::kept_for(session, &layout, words);
     let part = known.as_ref().and_then(|known| known.part(session, words));
     if let (Some(known), None) = (&known, &part)
         && known.holds()
@@ -87,7 +87,7 @@ const IMAGES: &str = "images";
 
 impl KnownAnswer {
     /// What is known of `words`, if anything is.
-    pub(super) fn of(session: &Session, layout: &Layout, words: &[String]) -> Option<Self> {
+    pub(super) fn kept_for(session: &Session, layout: &Layout, words: &[String]) -> Option<Self> {
         let look = SnapshotLook::at(kept(session, layout), &question(session, words)?)?;
         let has_images = look.answer.last().is_some_and(|line| line == IMAGES);
         let lines = &look.answer[..look.answer.len() - usize::from(has_images)];

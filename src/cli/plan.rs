@@ -26,7 +26,8 @@ use super::{
 
 /// Shows what `ensure` would do. Writes nothing and runs nothing.
 pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, CliError> {
-    let known = KnownAnswer::of(session, &session.layout()?, words).filter(|it| !it.has_images);
+    let known =
+        KnownAnswer::kept_for(session, &session.layout()?, words).filter(|it| !it.has_images);
     let part = known.as_ref().and_then(|known| known.part(session, words));
     let fresh = known.filter(|known| known.holds() || part.is_some());
     let fresh = fresh.map(|known| known.report(session.platform()).artifacts);

@@ -63,7 +63,7 @@ impl SnapshotSample {
         answer.save(self.kept(), "ensure", &basis);
     }
 
-    fn look(&self) -> Option<(Vec<String>, Vec<u32>)> {
+    fn looked_at(&self) -> Option<(Vec<String>, Vec<u32>)> {
         let look = SnapshotLook::at(self.kept(), "ensure")?;
         Some((look.answer, look.stale.into_iter().collect()))
     }
@@ -269,15 +269,15 @@ fn inputs(files: &[PathBuf; 3]) -> [SnapshotInput<'_>; 3] {
 fn what_one_line_rests_on_makes_that_one_stale() {
     let (it, files, answer) = of_lines();
     it.save_as(&answer, &inputs(&files), later(), &[], None);
-    assert_eq!(it.look(), Some((answer.answer.clone(), vec![])));
+    assert_eq!(it.looked_at(), Some((answer.answer.clone(), vec![])));
     assert_eq!(it.load(), Some(answer.clone()));
     fs::write(&files[1], "yy").unwrap();
-    assert_eq!(it.look(), Some((answer.answer.clone(), vec![2])));
+    assert_eq!(it.looked_at(), Some((answer.answer.clone(), vec![2])));
     assert_eq!(it.load(), None, "not all of it holds");
     fs::remove_file(&files[0]).unwrap();
-    assert_eq!(it.look(), Some((answer.answer, vec![1, 2])));
+    assert_eq!(it.looked_at(), Some((answer.answer, vec![1, 2])));
     fs::write(&files[2], "yy").unwrap();
-    assert_eq!(it.look(), None);
+    assert_eq!(it.looked_at(), None);
 }
 
 #[test]
@@ -287,11 +287,11 @@ fn what_is_too_young_or_was_made_is_looked_at_again() {
     let started = SystemTime::now();
     fs::write(&files[0], "yy").unwrap();
     it.save_as(&answer, &inputs(&files), started, &[3], None);
-    assert_eq!(it.look(), Some((answer.answer.clone(), vec![1, 3])));
+    assert_eq!(it.looked_at(), Some((answer.answer.clone(), vec![1, 3])));
     fs::write(&files[2], "yy").unwrap();
     fs::remove_file(it.path()).unwrap();
     it.save_as(&answer, &inputs(&files), started, &[], None);
-    assert_eq!(it.look(), None, "all rests on what is too young");
+    assert_eq!(it.looked_at(), None, "all rests on what is too young");
 }
 
 #[test]
@@ -306,18 +306,18 @@ fn lines_that_hold_rest_on_what_they_rested_on() {
     let mut again = inputs(&files).to_vec();
     again.push(SnapshotInput { path: &more, content: None, line: 1 });
     it.save_as(&newer, &again, later(), &[], Some(&before));
-    assert_eq!(it.look(), Some((newer.answer.clone(), vec![2])));
+    assert_eq!(it.looked_at(), Some((newer.answer.clone(), vec![2])));
     fs::write(&files[1], "x").unwrap();
     fs::write(&more, "").unwrap();
-    assert_eq!(it.look().unwrap().1, [1, 2], "each by its own time");
+    assert_eq!(it.looked_at().unwrap().1, [1, 2], "each by its own time");
     let before = SnapshotLook::at(it.kept(), "ensure").unwrap();
     it.save_as(&newer, &again, later(), &[1], Some(&before));
     assert_eq!(
-        it.look(),
+        it.looked_at(),
         Some((newer.answer.clone(), vec![1])),
         "what was made of it is not known yet"
     );
     let mut other = it;
     other.started_with = Environment::from_iter([("FORGE_SURELY_UNSET", "x")]);
-    assert_eq!(other.look(), None, "the variable still counts");
+    assert_eq!(other.looked_at(), None, "the variable still counts");
 }
