@@ -2,7 +2,7 @@
 //! that is wrong at once.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -157,11 +157,7 @@ fn resolve(
     diagnostics.splice(0..0, found.diagnostics);
     if !documents.is_part {
         let pinned = settings.versions.keys().map(Name::as_str);
-        let known = pinned.chain(names.iter().copied()).collect();
-        diagnostics.extend(graph::check(&drafts, &known));
-        diagnostics.extend(service::check(&drafts, &known));
-        diagnostics.extend(image::check(&drafts, &known));
-        diagnostics.extend(deploy::check(&drafts, &known));
+        diagnostics.extend(check_drafts(&drafts, &pinned.chain(names.iter().copied()).collect()));
         diagnostics.extend(listed.misplaced.iter().cloned());
     }
     let mut all_tasks = tasks;
@@ -221,6 +217,15 @@ fn resolve(
         environment: outside.environment.all().clone(),
         layout: layout.clone(),
     })
+}
+
+/// What is wrong with what `drafts` say of others, of which those are there that are `known`.
+fn check_drafts(drafts: &[SubsystemDraft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
+    let mut diagnostics = graph::check(drafts, known);
+    diagnostics.extend(service::check(drafts, known));
+    diagnostics.extend(image::check(drafts, known));
+    diagnostics.extend(deploy::check(drafts, known));
+    diagnostics
 }
 
 /// What specs came to.
