@@ -52,6 +52,7 @@ mod look;
 mod matrix;
 mod own_version;
 mod pages;
+mod partly;
 mod paths;
 mod places;
 mod planning;

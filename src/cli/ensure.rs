@@ -1,17 +1,20 @@
 //! `forge ensure`: the main job.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
     time::{Instant, SystemTime},
 };
 
 use crate::{
-    model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
-    probe::{Snapshot, SnapshotInput, SnapshotPlace},
+    model::{Layout, Name, Platform, RunReport, Stamp},
+    probe::{
+        KnownArtifact, Recheck, Snapshot, SnapshotBasis, SnapshotInput, SnapshotLook, SnapshotPlace,
+    },
     report::{Closing, Show, Style, render_images, render_json, render_summary},
     ui,
-    workspace::Workspace,
+    workspace::{Workspace, Workspaces},
 };
 
 use super::{
@@ -35,29 +38,91 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError
     }
     let (began, started) = (Instant::now(), SystemTime::now());
     let layout = session.layout()?;
-    let question = question(session, words);
-    if let Some(question) = &question
-        && let Some(known) = Snapshot::load(kept(session, &layout), question)
+    let known = KnownAnswer::kept_for(session, &layout, words);
+    let part = known.as_ref().and_then(|known| known.part(session, words));
+    if let (Some(known), None) = (&known, &part)
+        && known.holds()
     {
-        let mut report = report_of(&known, session.platform());
+        known.look.keep_touched(kept(session, &layout));
+        let mut report = known.report(session.platform());
         report.seconds = began.elapsed().as_secs_f64();
         return close(session, &layout, &report);
     }
-    let (workspaces, names) = versions::workspaces(session, words)?;
+    let known = known.filter(|_| part.is_some());
+    let (workspaces, names) = match part {
+        Some(part) => part,
+        None => versions::workspaces(session, words)?,
+    };
     let workspaces = Arc::new(workspaces);
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     // An editor's help is worth no failure.
     let _ = keep_schemas(&layout);
     let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
-    outcome.report.seconds = began.elapsed().as_secs_f64();
-    let is_lasting = outcome.is_noop && !session.follows_checkout(workspaces.any());
-    if let Some(question) = question.filter(|_| is_lasting) {
-        keep_snapshot(session, workspaces.any(), &outcome, &question, started);
+    if let Some(question) = question(session, words).filter(|_| is_lasting(&outcome, words))
+        && !session.follows_checkout(workspaces.any())
+    {
+        keep_snapshot(session, workspaces.any(), &outcome, (&question, known.as_ref()), started);
     }
+    if let Some(known) = &known {
+        outcome.report.add(known.report(session.platform()));
+    }
+    outcome.report.seconds = began.elapsed().as_secs_f64();
     let code = close(session, &layout, &outcome.report)?;
+    note_private(session, &outcome);
     tell_places(session, &layout, &outcome.report);
     Ok(code)
+}
+
+/// What a snapshot says of the artifacts that are asked for.
+pub(super) struct KnownAnswer {
+    look: SnapshotLook,
+    artifacts: Vec<KnownArtifact>,
+    /// Whether any subsystem has an image, of which nothing is known.
+    pub(super) has_images: bool,
+}
+
+/// What the last line of an answer is where subsystems have images.
+const IMAGES: &str = "images";
+
+impl KnownAnswer {
+    /// What is known of `words`, if anything is.
+    pub(super) fn kept_for(session: &Session, layout: &Layout, words: &[String]) -> Option<Self> {
+        let look = SnapshotLook::at(kept(session, layout), &question(session, words)?)?;
+        let has_images = look.answer.last().is_some_and(|line| line == IMAGES);
+        let lines = &look.answer[..look.answer.len() - usize::from(has_images)];
+        let artifacts = lines.iter().map(|line| KnownArtifact::from_line(line));
+        Some(Self { artifacts: artifacts.collect::<Option<_>>()?, look, has_images })
+    }
+
+    /// The part of the workspace that may have changed, and what is to be looked at again in it. None if
+    /// nothing is, or everything.
+    pub(super) fn part(
+        &self,
+        session: &Session,
+        words: &[String],
+    ) -> Option<(Workspaces, BTreeSet<Name>)> {
+        let stale = Some(&self.look.stale).filter(|stale| !stale.is_empty())?;
+        let recheck = Recheck::new(&self.artifacts, stale)?;
+        Some((versions::part(session, words, &recheck)?, recheck.names))
+    }
+
+    /// Whether all of it holds.
+    pub(super) fn holds(&self) -> bool {
+        self.look.stale.is_empty()
+    }
+
+    /// The report of a run for `platform` that found them as they were.
+    pub(super) fn report(&self, platform: Platform) -> RunReport {
+        let artifacts = self.artifacts.iter().map(|known| known.report(platform)).collect();
+        RunReport { artifacts, ..RunReport::default() }
+    }
+}
+
+/// Whether what a run gave holds until a file changes. Who names some would be told of what building
+/// them needed, too.
+fn is_lasting(Outcome { report, acted, .. }: &Outcome, words: &[String]) -> bool {
+    report.is_good() && report.warnings.is_empty() && (words.is_empty() || acted.is_empty())
 }
 
 /// Says where the binaries of another platform are: they are not on PATH.
@@ -95,57 +160,70 @@ fn kept<'a>(session: &'a Session, layout: &'a Layout) -> SnapshotPlace<'a> {
     SnapshotPlace { layout, name: "snapshot", key, environment }
 }
 
-fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
-    let artifact = |line: &String| {
-        let mut parts = line.splitn(3, ' ');
-        let (bytes, name) = (parts.next()?.parse().ok()?, Name::new(parts.next()?).ok()?);
-        Some(ArtifactReport {
-            id: ArtifactId { name, platform },
-            version: parts.next()?.to_owned(),
-            how: How::Fresh,
-            published: false,
-            bytes,
-            seconds: 0.0,
-            reason: "installed and verified".into(),
-            log: None,
-            fault: None,
-        })
-    };
-    let artifacts = snapshot.answer.iter().filter_map(artifact).collect();
-    RunReport { artifacts, ..RunReport::default() }
-}
-
-/// Keeps the answer of a run that had nothing to do.
+/// Keeps the answer of a run after which nothing is left to do; of a part of the workspace, together with
+/// what was `known` before. What was made is looked at again the next time.
 fn keep_snapshot(
     session: &Session,
     workspace: &Workspace,
     outcome: &Outcome,
-    question: &str,
+    (question, known): (&str, Option<&KnownAnswer>),
     started: SystemTime,
 ) {
     let layout = &workspace.layout;
-    let mut inputs: Vec<PathBuf> = workspace.inputs.clone();
-    inputs.extend(outcome.source_inputs.iter().cloned());
-    // A link is only ever replaced, which its folder shows.
-    inputs.push(layout.bin());
-    let mut answer = Vec::new();
-    for artifact in &outcome.report.artifacts {
-        let subsystem = &workspace.subsystems[&artifact.id.name];
-        let folder = layout.installed_artifact(&artifact.id);
-        inputs.push(folder.join(Stamp::FILE));
-        for binary in &subsystem.binaries {
-            let binary = workspace.platform.executable(binary);
-            inputs.push(folder.join(&binary));
+    let mut artifacts: BTreeMap<Name, KnownArtifact> =
+        known.iter().flat_map(|it| &it.artifacts).map(|it| (it.name.clone(), it.clone())).collect();
+    for report in &outcome.report.artifacts {
+        if report.id.platform != workspace.platform {
+            return;
         }
-        // As `report_of` reads it.
-        answer.push(format!("{} {} {}", artifact.bytes, artifact.id.name, artifact.version));
+        let artifact = KnownArtifact::new(report, &workspace.subsystems[&report.id.name]);
+        artifacts.insert(report.id.name.clone(), artifact);
     }
-    let environment = workspace.seen_variables.iter();
-    let kept = kept(session, layout);
-    let content = |path: &PathBuf| workspace.contents.get(path);
-    let inputs: Vec<_> =
-        (inputs.iter()).map(|path| SnapshotInput { path, content: content(path) }).collect();
-    Snapshot { answer }.save(kept, question, started, &inputs, environment);
+    // Records of files name lines by their numbers.
+    if known.is_some_and(|known| known.artifacts.len() != artifacts.len()) {
+        return;
+    }
+    let lines = artifacts.values().map(KnownArtifact::line);
+    let Some(mut answer) = lines.collect::<Option<Vec<_>>>() else { return };
+    let has_images = known.map_or_else(
+        || workspace.subsystems.values().any(|it| it.image.is_some()),
+        |known| known.has_images,
+    );
+    answer.extend(has_images.then(|| IMAGES.to_owned()));
+    let lines: BTreeMap<&Name, u32> = artifacts.keys().zip(1..).collect();
+    let mut inputs: Vec<(PathBuf, u32)> = Vec::new();
+    if known.is_none() {
+        inputs.extend(workspace.inputs.iter().map(|path| (path.clone(), 0)));
+        // A link is only ever replaced, which its folder shows.
+        inputs.push((layout.bin(), 0));
+    }
+    for (path, whose) in &outcome.source_inputs {
+        let line = whose.as_ref().and_then(|name| lines.get(name));
+        inputs.push((path.clone(), line.copied().unwrap_or(0)));
+    }
+    for report in &outcome.report.artifacts {
+        let (line, folder) = (lines[&report.id.name], layout.installed_artifact(&report.id));
+        inputs.push((folder.join(Stamp::FILE), line));
+        for binary in &workspace.subsystems[&report.id.name].binaries {
+            inputs.push((folder.join(workspace.platform.executable(binary)), line));
+        }
+    }
+    let inputs: Vec<_> = (inputs.iter())
+        .map(|(path, line)| SnapshotInput {
+            path,
+            content: workspace.contents.get(path),
+            line: *line,
+        })
+        .collect();
+    let unsure = outcome.acted.iter().filter_map(|name| lines.get(name).copied()).collect();
+    let basis = SnapshotBasis {
+        started,
+        inputs: &inputs,
+        environment: &workspace.seen_variables,
+        unsure: &unsure,
+        before: known.map(|known| &known.look),
+    };
+    Snapshot { answer }.save(kept(session, layout), question, &basis);
 }
 
 /// The closing of a run that did `done` to the artifacts: what changed, what failed, the sum.
@@ -199,14 +277,18 @@ pub(super) fn close_as(
     } else {
         session.say(&closing(session, layout, report, done, session.stdout_style()))?;
     }
-    let is_published = report.artifacts.iter().any(|one| one.published);
-    if is_published && !session.flags.quiet && session.workspace()?.stores.is_empty() {
-        session.note(
-            "published to your own store, which nobody else sees: versions.yml names no `releases`",
-        );
-    }
     if let Some(actions) = Actions::from_host(&session.host) {
         actions.annotate(report, done, layout, &|name| session.source_folder(name))?;
     }
     Ok(report.exit_code())
+}
+
+/// Says so if what was published is seen by nobody else.
+pub(super) fn note_private(session: &Session, outcome: &Outcome) {
+    let is_published = outcome.report.artifacts.iter().any(|one| one.published);
+    if is_published && outcome.is_private && !session.flags.quiet {
+        session.note(
+            "published to your own store, which nobody else sees: versions.yml names no `releases`",
+        );
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     execute::OwnVersion,
-    model::{ArtifactReport, Fault, Kind, Name, Scheme},
+    model::{ArtifactId, ArtifactReport, Fault, Kind, Name, Scheme},
     plan::{Action, ActionKind, Plan, compile},
     probe::ArtifactSpec,
     report::{Align, Cell, Role, Table, render_warning},
@@ -16,6 +16,7 @@ use crate::{
 use super::{
     CliError,
     durations::recorded_seconds,
+    ensure::KnownAnswer,
     images::{self, Seen},
     publish::Publish,
     run::{RunRequest, probe_only},
@@ -25,11 +26,23 @@ use super::{
 
 /// Shows what `ensure` would do. Writes nothing and runs nothing.
 pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, CliError> {
-    let (workspaces, names) = versions::workspaces(session, words)?;
+    let known =
+        KnownAnswer::kept_for(session, &session.layout()?, words).filter(|it| !it.has_images);
+    let part = known.as_ref().and_then(|known| known.part(session, words));
+    let fresh = known.filter(|known| known.holds() || part.is_some());
+    let fresh = fresh.map(|known| known.report(session.platform()).artifacts);
+    let (workspaces, names) = match (part, &fresh) {
+        (Some(part), _) => part,
+        (None, Some(_)) => {
+            let plan = Plan { settled: fresh.unwrap_or_default(), ..Plan::default() };
+            return show(session, &plan, &[], &[], "");
+        }
+        (None, None) => versions::workspaces(session, words)?,
+    };
     let workspaces = Arc::new(workspaces);
     let images = images::with_images(workspaces.any(), &names);
     let request = RunRequest { workspaces, names: &names, publish: Publish::AsUsual };
-    plan_of(session, &request, &images)
+    plan_with(session, &request, &images, fresh.unwrap_or_default())
 }
 
 /// Shows what a run would do, and how the images of `images` stand.
@@ -38,11 +51,41 @@ pub(super) fn plan_of(
     request: &RunRequest<'_>,
     images: &BTreeSet<Name>,
 ) -> Result<u8, CliError> {
+    plan_with(session, request, images, Vec::new())
+}
+
+/// [`plan_of`], where others are `fresh`.
+fn plan_with(
+    session: &Session,
+    request: &RunRequest<'_>,
+    images: &BTreeSet<Name>,
+    fresh: Vec<ArtifactReport>,
+) -> Result<u8, CliError> {
     let images = images::seen(session, images)?;
     let (probed, stores) = probe_only(session, request)?;
     let seconds = recorded_seconds(&request.workspaces, probed.builds());
     let mut plan = compile(&request.workspaces, probed, &seconds);
     let refused = leave_unpublished(session, request, &stores, &mut plan)?;
+    let looked_at: BTreeSet<_> = plan.findings.iter().map(|it| it.want.id.clone()).collect();
+    plan.settled.extend(fresh.into_iter().filter(|report| !looked_at.contains(&report.id)));
+    plan.settled.sort_by(|a, b| a.id.cmp(&b.id));
+    let publishes_to = stores.all.first().map(|store| store.url()).unwrap_or_default();
+    let code = show(session, &plan, &refused, &images, publishes_to)?;
+    // Who asks for a release gets an error instead of it.
+    let asked = refused.first().map(|(_, why)| why);
+    let of_image = images.iter().filter(|seen| seen.is_versioned).find_map(Seen::fault);
+    let asked = asked.or(of_image).filter(|_| request.publish.is_asked());
+    Ok(if code == 0 { asked.map_or(0, |fault| fault.kind.exit_code()) } else { code })
+}
+
+/// Shows `plan`, and gives the exit code of the first fault in it.
+fn show(
+    session: &Session,
+    plan: &Plan,
+    refused: &[(Name, Fault)],
+    images: &[Seen],
+    publishes_to: &str,
+) -> Result<u8, CliError> {
     for id in &plan.leftovers {
         session
             .console()
@@ -52,24 +95,20 @@ pub(super) fn plan_of(
         session.console().err(&render_warning(None, warning, session.stderr_style()));
     }
     if session.flags.json {
-        session.say(&plan_json(&plan, &refused, &images))?;
+        session.say(&plan_json(plan, refused, images))?;
     } else {
-        let text = plan_text(&plan, &stores, session);
+        let text = plan_text(plan, publishes_to, session);
         let is_empty = text.is_empty() || plan.findings.is_empty() && plan.settled.is_empty();
         session.say(&match (images.is_empty(), is_empty) {
             (true, _) => text,
-            (false, true) => images::table(&images).render(session.stdout_style()),
+            (false, true) => images::table(images).render(session.stdout_style()),
             (false, false) => {
-                format!("{text}\n{}", images::table(&images).render(session.stdout_style()))
+                format!("{text}\n{}", images::table(images).render(session.stdout_style()))
             }
         })?;
     }
     let mut failed = plan.settled.iter().filter_map(|report| report.fault.as_ref());
-    // Who asks for a release gets an error instead of it.
-    let asked = refused.first().map(|(_, why)| why);
-    let of_image = images.iter().filter(|seen| seen.is_versioned).find_map(Seen::fault);
-    let asked = asked.or(of_image).filter(|_| request.publish.is_asked());
-    Ok(failed.next().or(asked).map_or(0, |fault| fault.kind.exit_code()))
+    Ok(failed.next().map_or(0, |fault| fault.kind.exit_code()))
 }
 
 /// Takes out of `plan` what a run would not publish, since it is not what its version says. Returns the
@@ -119,7 +158,7 @@ fn leave_unpublished(
     Ok(refused)
 }
 
-fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
+fn plan_text(plan: &Plan, publishes_to: &str, session: &Session) -> String {
     let style = session.stdout_style();
     let mut table = Table::new([
         ("subsystem", Align::Left),
@@ -127,23 +166,22 @@ fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
         ("would be", Align::Left),
         ("because", Align::Left),
     ]);
-    let publishes_to = stores.all.first().map(|store| store.url()).unwrap_or_default();
-    let mut findings: Vec<_> = plan.findings.iter().collect();
-    findings.sort_by(|a, b| a.want.id.cmp(&b.want.id));
-    for finding in findings {
-        let steps: Vec<&str> = plan
-            .actions
-            .iter()
-            .filter(|action| plan.findings[action.finding].want.id == finding.want.id)
-            .map(|action| action.step.would_be())
-            .collect();
-        let would_be =
-            if steps.is_empty() { "left: fresh".to_owned() } else { steps.join(", then ") };
+    let mut steps: BTreeMap<&ArtifactId, Vec<&str>> = BTreeMap::new();
+    for action in &plan.actions {
+        steps.entry(plan.artifact(action)).or_default().push(action.step.would_be());
+    }
+    let found = plan.findings.iter().map(|it| (&it.want.id, (&it.want.version, &it.reason)));
+    let settled = plan.settled.iter().filter(|report| report.fault.is_none());
+    let settled = settled.map(|report| (&report.id, (&report.version, &report.reason)));
+    let rows: BTreeMap<_, _> = settled.chain(found).collect();
+    for (id, (version, reason)) in rows {
+        let steps = steps.get(id);
+        let would_be = steps.map_or_else(|| "left: fresh".into(), |steps| steps.join(", then "));
         table.row([
-            Cell::new(Role::Name, finding.want.id.to_string()),
-            Cell::new(Role::Plain, &finding.want.version),
-            Cell::new(if steps.is_empty() { Role::Dim } else { Role::Ok }, would_be),
-            Cell::new(Role::Dim, &finding.reason),
+            Cell::new(Role::Name, id.to_string()),
+            Cell::new(Role::Plain, version),
+            Cell::new(steps.map_or(Role::Dim, |_| Role::Ok), would_be),
+            Cell::new(Role::Dim, reason),
         ]);
     }
     for report in plan.settled.iter().filter(|report| report.fault.is_some()) {

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     CliError, affected, component_notes,
-    ensure::close_as,
+    ensure::{close_as, note_private},
     images::{self, PushWish},
     next::{Claimed, claimed, settled},
     plan::plan_of,
@@ -153,7 +153,9 @@ fn publish(
     let mut report = RunReport::default();
     if !released.is_empty() {
         let request = RunRequest { workspaces: workspaces.clone(), names: &released, publish };
-        report = session.host.runtime()?.block_on(run(session, request))?.report;
+        let outcome = session.host.runtime()?.block_on(run(session, request))?;
+        note_private(session, &outcome);
+        report = outcome.report;
         if report.is_good() {
             settled(workspaces.layout(), &versions);
             component_notes::keep_current(session, workspaces.any(), &versions);

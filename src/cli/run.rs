@@ -16,7 +16,7 @@ use crate::{
         self, Context, TemporaryFolders, ToolVersions, Turns, execute, resolve_refs, unlocked_refs,
     },
     model::{Event, EventSink, Fault, Kind, Layout, Name, RunReport},
-    plan::{ActionLimits, Plan, compile},
+    plan::{ActionLimits, compile},
     probe::{Probed, Prober, RemoteLookup},
     process::{Cancel, Runner},
     remote::RemoteMention,
@@ -51,10 +51,12 @@ pub(super) struct RunRequest<'a> {
 pub(super) struct Outcome {
     /// What became of each artifact.
     pub(super) report: RunReport,
-    /// Whether there was nothing to do.
-    pub(super) is_noop: bool,
-    /// Files and folders of in-repo sources.
-    pub(super) source_inputs: Vec<PathBuf>,
+    /// The subsystems that there was something to do for.
+    pub(super) acted: BTreeSet<Name>,
+    /// Whether what was published is seen by nobody else.
+    pub(super) is_private: bool,
+    /// Files and folders of in-repo sources, with whose they are if they are of one alone.
+    pub(super) source_inputs: Vec<(PathBuf, Option<Name>)>,
 }
 
 /// Probes, plans and executes.
@@ -82,6 +84,7 @@ pub(super) async fn run_until(
     let _in_use = cache.begin_use();
     let commits = commits(session, &workspaces, &runner, names).await?;
     has_lock(session, &workspaces, &stores)?;
+    let is_private = stores.private;
     let options = session.probe_options(&stores, publish)?;
     let remote = remote_cache(session, &workspaces, runner.clone(), options);
     let prober = Prober {
@@ -99,7 +102,7 @@ pub(super) async fn run_until(
     let source_inputs = std::mem::take(&mut probed.source_inputs);
     let seconds = recorded_seconds(&workspaces, probed.builds());
     let plan = compile(&workspaces, probed, &seconds);
-    let is_noop = is_noop(&plan);
+    let acted = plan.actions.iter().map(|action| plan.artifact(action).name.clone()).collect();
     if !plan.actions.is_empty() {
         if let Some(fault) = no_cache {
             events.emit(Event::Warning { artifact: None, fault });
@@ -144,7 +147,7 @@ pub(super) async fn run_until(
     let report = ui::masked_report(session.host.secrets(), report);
     screen.finish();
     write_trace(session, &recorder)?;
-    Ok(Outcome { report, is_noop, source_inputs })
+    Ok(Outcome { report, acted, is_private, source_inputs })
 }
 
 /// Probes, for verbs that only look.
@@ -188,13 +191,6 @@ fn has_lock(session: &Session, workspaces: &Workspaces, stores: &Stores) -> Resu
     Err(Fault::new(Kind::Verification, format!("there is no {}", Layout::LOCK))
         .because("--locked takes nothing that is not pinned")
         .hint("run `forge ensure` without --locked, and commit forge.lock"))
-}
-
-fn is_noop(plan: &Plan) -> bool {
-    plan.actions.is_empty()
-        && plan.leftovers.is_empty()
-        && plan.warnings.is_empty()
-        && plan.settled.iter().all(|report| report.fault.is_none())
 }
 
 /// The commits of moving refs that the lock does not pin yet.

@@ -2,6 +2,7 @@
 //! is said again.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::SystemTime,
@@ -9,7 +10,7 @@ use std::{
 
 use crate::{
     model::{Fault, Layout, checksum},
-    probe::{Snapshot, SnapshotInput, SnapshotPlace},
+    probe::{Snapshot, SnapshotBasis, SnapshotInput, SnapshotPlace},
     task::{TaskEnd, TaskEngine, TaskEvent, TaskMessage},
     workspace::{Task, Workspace},
 };
@@ -142,11 +143,16 @@ impl NoopCache {
         let answer = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let content = |path| workspace.contents.get(path);
         let inputs: Vec<_> = (workspace.inputs.iter().chain(&files).chain(&self.more))
-            .map(|path| SnapshotInput { path, content: content(path) })
+            .map(|path| SnapshotInput { path, content: content(path), line: 0 })
             .collect();
-        let environment = workspace.seen_variables.iter();
-        let snapshot = Snapshot { answer };
-        snapshot.save(self.kept(), &self.request, self.asked, &inputs, environment);
+        let basis = SnapshotBasis {
+            started: self.asked,
+            inputs: &inputs,
+            environment: &workspace.seen_variables,
+            unsure: &BTreeSet::new(),
+            before: None,
+        };
+        Snapshot { answer }.save(self.kept(), &self.request, &basis);
     }
 
     fn kept(&self) -> SnapshotPlace<'_> {

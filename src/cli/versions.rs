@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use crate::{
     git::History,
     model::{Fault, Kind, Layout, Name, Scheme, Version},
+    probe::Recheck,
     versioning::{VersionLine, taken},
-    workspace::{Subsystem, Workspaces},
+    workspace::{Documents, Subsystem, Workspaces},
 };
 
 use super::{
@@ -61,6 +62,22 @@ pub(super) fn workspaces(
         return Ok((workspaces, names));
     }
     Ok((session.resolved_at(&documents, &chosen, &last)?, names))
+}
+
+/// The part of the workspace with the artifacts of `recheck` and all that they need. None if it takes more
+/// to know what they are.
+pub(super) fn part(session: &Session, words: &[String], recheck: &Recheck) -> Option<Workspaces> {
+    let (_, chosen) = chosen(words).ok()?;
+    let layout = session.layout().ok()?;
+    let documents =
+        Documents::read_part(layout.root(), session.host.user(), &recheck.specs).ok()?;
+    let workspaces = session.resolved_at(&documents, &chosen, &Versions::new()).ok()?;
+    let subsystems = &workspaces.any().subsystems;
+    let is_known = |name: &Name| {
+        let subsystem = subsystems.get(name);
+        subsystem.is_some_and(|it| it.scheme.is_none() || !it.version.is_unreleased())
+    };
+    recheck.names.iter().all(is_known).then_some(workspaces)
 }
 
 /// The last versions of `subsystems` that the remote has, asked in one go. Outside of a repository

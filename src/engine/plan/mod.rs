@@ -15,7 +15,7 @@ pub use compile::compile;
 pub use schedule::{ActionLimits, Ended, Schedule};
 
 /// What a run will do.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     /// The actions, numbered by their [`ActionId`]. An action only waits for earlier ones.
     pub actions: Vec<Action>,

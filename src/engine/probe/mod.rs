@@ -14,6 +14,7 @@
 mod accept;
 mod beyond;
 mod header;
+mod known;
 mod leftover;
 mod look;
 mod pinned;
@@ -49,13 +50,14 @@ use crate::{
 pub use accept::{Acceptance, accept, accept_installed};
 pub use beyond::{Own, linked, walk_sources};
 pub use header::check_header;
+pub use known::{KnownArtifact, Recheck};
 pub use leftover::leftovers;
 use look::InstalledState;
 pub use look::{NOT_ASKED, not_asked};
 pub use released::{is_remote, read_stamp};
 pub use remote::{RemoteAnswer, RemoteHit, RemoteLookup};
 pub use shared::upstream_key;
-pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
+pub use snapshot::{Snapshot, SnapshotBasis, SnapshotInput, SnapshotLook, SnapshotPlace};
 pub use sources::{changed_sources, keep_sources};
 pub use tree::SourceTreeState;
 pub use trust::{builder_of_asset, distrust, trusted_repositories};
@@ -174,8 +176,8 @@ pub struct Probed {
     pub findings: BTreeMap<ArtifactId, Result<Finding, Fault>>,
     /// What is installed though the manifest names it no longer; only if all was asked for.
     pub leftovers: Vec<ArtifactId>,
-    /// The files and folders of in-repo sources that were read.
-    pub source_inputs: Vec<PathBuf>,
+    /// The files and folders of in-repo sources that were read, with whose they are if they are of one alone.
+    pub source_inputs: Vec<(PathBuf, Option<Name>)>,
 }
 
 impl Probed {
@@ -212,9 +214,10 @@ impl Prober<'_> {
             frontier = self.with_needs(misses);
             frontier.retain(|id| !probed.findings.contains_key(id));
         }
-        let all = self.workspaces.any().subsystems.keys();
-        if self.workspaces.artifacts(all).all(|id| requested.contains(&id)) {
-            probed.leftovers = leftovers(self.workspaces.any());
+        let workspace = self.workspaces.any();
+        let all = workspace.subsystems.keys();
+        if !workspace.is_part && self.workspaces.artifacts(all).all(|id| requested.contains(&id)) {
+            probed.leftovers = leftovers(workspace);
         }
         probed.source_inputs = wants.values().flat_map(Wants::source_inputs).collect();
         probed

@@ -170,18 +170,23 @@ impl<'a> Wants<'a> {
         Self { walker: self.walker.with_large_files(large_files), ..self }
     }
 
-    /// The files and folders of in-repo sources that were read.
-    pub fn source_inputs(&self) -> Vec<PathBuf> {
-        let trees = self.trees.values().flatten();
-        let mut inputs: Vec<&PathBuf> = Vec::new();
-        for tree in trees {
-            inputs.extend(tree.inputs.iter().chain(&tree.deciding).map(|(path, _)| path));
-            inputs.extend(&tree.absent);
+    /// The files and folders of in-repo sources that were read, with whose they are if they are of one
+    /// alone.
+    pub fn source_inputs(&self) -> Vec<(PathBuf, Option<Name>)> {
+        let mut inputs: Vec<(&PathBuf, Option<&Name>)> = Vec::new();
+        for (name, tree) in &self.trees {
+            let Ok(tree) = tree else { continue };
+            let found = tree.inputs.iter().chain(&tree.deciding).map(|(path, _)| path);
+            inputs.extend(found.chain(&tree.absent).map(|path| (path, Some(name))));
         }
         // Many share what they import. Paths compare faster as bytes than part by part.
-        inputs.sort_unstable_by_key(|path| path.as_os_str());
-        inputs.dedup_by_key(|path| path.as_os_str());
-        inputs.into_iter().cloned().collect()
+        inputs.sort_unstable_by_key(|(path, _)| path.as_os_str());
+        inputs.dedup_by(|(path, name), (kept, whose)| {
+            let is_same = path.as_os_str() == kept.as_os_str();
+            *whose = whose.filter(|whose| !is_same || *name == Some(*whose));
+            is_same
+        });
+        inputs.into_iter().map(|(path, name)| (path.clone(), name.cloned())).collect()
     }
 
     /// What the artifacts called `names` should be. Their sources are read in one go.

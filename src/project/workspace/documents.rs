@@ -2,7 +2,7 @@
 //! variables is worked out by [`Documents::resolve`], as often as it is needed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -28,6 +28,8 @@ pub(super) const MANY_SPECS: usize = 64;
 #[derive(Debug)]
 pub struct Documents {
     pub(super) layout: Layout,
+    /// Whether some specs were not read.
+    pub(super) is_part: bool,
     pub(super) manifest: Parsed<ManifestDoc>,
     /// What the folder of specs holds, and the specs in that order.
     pub(super) listed: Specs,
@@ -100,6 +102,25 @@ impl Documents {
         Self::from_files(layout, manifest, listed)
     }
 
+    /// Reads of the workspace at `root`, for `user`, only the specs at the paths `specs`, relative to it.
+    ///
+    /// The rest is known to be well: what concerns several specs is not checked, and there are no tasks and no
+    /// files that are included. All that those specs need has to be among them.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_part(
+        root: &Path,
+        user: &UserFolders,
+        specs: &BTreeSet<PathBuf>,
+    ) -> Result<Self, Fault> {
+        let layout = files::layout(root, user)?;
+        let manifest = files::read(&layout, Path::new(Layout::MANIFEST))?;
+        let mut listed = files::list_specs(&layout)?;
+        listed.files.retain(|spec| specs.contains(&spec.path));
+        Ok(Self { is_part: true, ..Self::from_files(layout, manifest, listed)? })
+    }
+
     /// The workspace at `root` where `text` is what stands in `versions.yml`, and without specs.
     ///
     /// # Errors
@@ -148,6 +169,7 @@ impl Documents {
             lock: ParsedLock::read(&layout)?,
             listed,
             layout,
+            is_part: false,
             task_files: Mutex::default(),
         })
     }

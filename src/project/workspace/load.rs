@@ -2,7 +2,7 @@
 //! that is wrong at once.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -142,27 +142,34 @@ fn resolve(
     let (tasks, env) = loader.tasks(&mut found);
     let around = loader.surroundings();
     let sources = (outside.library, outside.taskfiles);
-    let mut included = include::follow(documents, &around, sources, &manifest.include, &mut found)?;
+    let include = if documents.is_part { &[][..] } else { &manifest.include };
+    let mut included = include::follow(documents, &around, sources, include, &mut found)?;
     let mut diagnostics = std::mem::take(&mut included.diagnostics);
     let loaded = loader.load(&listed.files, &documents.specs)?;
     let ResolvedSpecs { mut drafts, families, looked_at } =
         ResolvedSpecs::merge(&listed.files, loaded, &mut diagnostics);
     let names = names(listed, &drafts);
-    loader.check_versions(&names, &mut found);
-    let groups = groups(manifest, &drafts, families, &names, &mut found);
+    // To a part, all that was left out would be missing.
+    let mut unheard = Findings::new(&documents.manifest.file);
+    let heard = if documents.is_part { &mut unheard } else { &mut found };
+    if !documents.is_part {
+        loader.check_versions(&names, heard);
+    }
+    let groups = groups(manifest, &drafts, families, &names, heard);
     diagnostics.splice(0..0, found.diagnostics);
-    let pinned = settings.versions.keys().map(Name::as_str);
-    let known = pinned.chain(names.iter().copied()).collect();
-    diagnostics.extend(graph::check(&drafts, &known));
-    diagnostics.extend(service::check(&drafts, &known));
-    diagnostics.extend(image::check(&drafts, &known));
-    diagnostics.extend(deploy::check(&drafts, &known));
-    diagnostics.extend(listed.misplaced.iter().cloned());
+    if !documents.is_part {
+        let pinned = settings.versions.keys().map(Name::as_str);
+        diagnostics.extend(check_drafts(&drafts, &pinned.chain(names.iter().copied()).collect()));
+        diagnostics.extend(listed.misplaced.iter().cloned());
+    }
     let mut all_tasks = tasks;
     all_tasks.append(&mut included.tasks);
     all_tasks.extend(drafts.iter_mut().flat_map(|draft| std::mem::take(&mut draft.tasks)));
     diagnostics.extend(task::twins(&all_tasks));
     diagnostics.extend(engine.doubts.settle());
+    if documents.is_part {
+        all_tasks.clear();
+    }
     if diagnostics.is_empty() && included.wanted.is_empty() {
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));
@@ -203,6 +210,7 @@ fn resolve(
         env,
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),
         groups,
+        is_part: documents.is_part,
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock: documents.lock.lock.clone(),
@@ -212,6 +220,15 @@ fn resolve(
         environment: outside.environment.all().clone(),
         layout: layout.clone(),
     })
+}
+
+/// What is wrong with what `drafts` say of others, of which those are there that are `known`.
+fn check_drafts(drafts: &[SubsystemDraft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
+    let mut diagnostics = graph::check(drafts, known);
+    diagnostics.extend(service::check(drafts, known));
+    diagnostics.extend(image::check(drafts, known));
+    diagnostics.extend(deploy::check(drafts, known));
+    diagnostics
 }
 
 /// What specs came to.

@@ -126,6 +126,8 @@ pub struct Workspace {
     pub mode: Mode,
     /// `groups:`.
     pub groups: BTreeMap<String, Vec<Name>>,
+    /// Whether it is only a part of what people wrote: what was asked of [`Documents::read_part`].
+    pub is_part: bool,
     /// Every subsystem.
     pub subsystems: BTreeMap<Name, Subsystem>,
     /// `tasks:` of the manifest and of all specs, by their names.

@@ -15,7 +15,7 @@ struct SnapshotSample {
     inputs: Vec<PathBuf>,
     /// What the first of these held.
     content: Option<WrittenText>,
-    environment: Vec<(String, Option<String>)>,
+    environment: BTreeMap<String, Option<String>>,
     started_with: Environment,
 }
 
@@ -25,7 +25,7 @@ fn saved() -> SnapshotSample {
     fs::create_dir(layout.root()).unwrap();
     let inputs = vec![layout.root().join("spec"), dir.path().join("absent")];
     fs::write(&inputs[0], "x").unwrap();
-    let environment = vec![("FORGE_SURELY_UNSET".to_owned(), None)];
+    let environment = BTreeMap::from([("FORGE_SURELY_UNSET".to_owned(), None)]);
     let key = SealKey::in_folder(&dir.path().join("data"));
     let started_with = Environment::default();
     let it = SnapshotSample { dir, layout, key, inputs, content: None, environment, started_with };
@@ -43,12 +43,29 @@ impl SnapshotSample {
     }
 
     fn save(&self, started: SystemTime) {
-        let environment = self.environment.iter().map(|(name, value)| (name, value));
         let content = |at: usize| self.content.as_ref().filter(|_| at == 0);
         let inputs: Vec<_> = (self.inputs.iter().enumerate())
-            .map(|(at, path)| SnapshotInput { path, content: content(at) })
+            .map(|(at, path)| SnapshotInput { path, content: content(at), line: 0 })
             .collect();
-        answer().save(self.kept(), "ensure", started, &inputs, environment);
+        self.save_as(&answer(), &inputs, started, &[], None);
+    }
+
+    fn save_as(
+        &self,
+        answer: &Snapshot,
+        inputs: &[SnapshotInput],
+        started: SystemTime,
+        unsure: &[u32],
+        before: Option<&SnapshotLook>,
+    ) {
+        let (environment, unsure) = (&self.environment, &unsure.iter().copied().collect());
+        let basis = SnapshotBasis { started, inputs, environment, unsure, before };
+        answer.save(self.kept(), "ensure", &basis);
+    }
+
+    fn looked_at(&self) -> Option<(Vec<String>, Vec<u32>)> {
+        let look = SnapshotLook::at(self.kept(), "ensure")?;
+        Some((look.answer, look.stale.into_iter().collect()))
     }
 
     fn load(&self) -> Option<Snapshot> {
@@ -86,7 +103,7 @@ fn every_kind_of_change_ends_it() {
     fs::remove_file(&it.inputs[0]).unwrap();
     assert_eq!(it.load(), None, "a removed file");
     let mut it = saved();
-    it.environment[0].1 = Some("set when it was saved".into());
+    it.environment.insert("FORGE_SURELY_UNSET".into(), Some("set when it was saved".into()));
     it.save(later());
     assert_eq!(it.load(), None, "a changed variable");
 }
@@ -230,4 +247,77 @@ fn an_edit_ends_it_unless_the_file_says_what_it_said() {
         assert_eq!(it.load().is_some(), holds, "{shown} {mode:o} again");
         assert_eq!(fs::read(it.path()).unwrap(), before, "it is known to be as it is now");
     }
+}
+
+/// Of three lines, the first two rest on a file each, and all rest on another one.
+fn of_lines() -> (SnapshotSample, [PathBuf; 3], Snapshot) {
+    let it = saved();
+    let files = ["a", "b", "all"].map(|name| it.layout.root().join(name));
+    for file in &files {
+        fs::write(file, "x").unwrap();
+    }
+    let answer = Snapshot { answer: ["a1", "b1", "c1"].map(str::to_owned).into() };
+    (it, files, answer)
+}
+
+fn inputs(files: &[PathBuf; 3]) -> [SnapshotInput<'_>; 3] {
+    let input = |at: usize, line| SnapshotInput { path: &files[at], content: None, line };
+    [input(0, 1), input(1, 2), input(2, 0)]
+}
+
+#[test]
+fn what_one_line_rests_on_makes_that_one_stale() {
+    let (it, files, answer) = of_lines();
+    it.save_as(&answer, &inputs(&files), later(), &[], None);
+    assert_eq!(it.looked_at(), Some((answer.answer.clone(), vec![])));
+    assert_eq!(it.load(), Some(answer.clone()));
+    fs::write(&files[1], "yy").unwrap();
+    assert_eq!(it.looked_at(), Some((answer.answer.clone(), vec![2])));
+    assert_eq!(it.load(), None, "not all of it holds");
+    fs::remove_file(&files[0]).unwrap();
+    assert_eq!(it.looked_at(), Some((answer.answer, vec![1, 2])));
+    fs::write(&files[2], "yy").unwrap();
+    assert_eq!(it.looked_at(), None);
+}
+
+#[test]
+fn what_is_too_young_or_was_made_is_looked_at_again() {
+    let (it, files, answer) = of_lines();
+    thread::sleep(2 * FileStat::CLOCK_TICK);
+    let started = SystemTime::now();
+    fs::write(&files[0], "yy").unwrap();
+    it.save_as(&answer, &inputs(&files), started, &[3], None);
+    assert_eq!(it.looked_at(), Some((answer.answer.clone(), vec![1, 3])));
+    fs::write(&files[2], "yy").unwrap();
+    fs::remove_file(it.path()).unwrap();
+    it.save_as(&answer, &inputs(&files), started, &[], None);
+    assert_eq!(it.looked_at(), None, "all rests on what is too young");
+}
+
+#[test]
+fn lines_that_hold_rest_on_what_they_rested_on() {
+    let (it, files, answer) = of_lines();
+    it.save_as(&answer, &inputs(&files), later(), &[], None);
+    fs::write(&files[0], "yy").unwrap();
+    let before = SnapshotLook::at(it.kept(), "ensure").unwrap();
+    fs::write(&files[1], "changed while the run looked at the first one").unwrap();
+    let newer = Snapshot { answer: ["a2", "b1", "c1"].map(str::to_owned).into() };
+    let more = it.layout.root().join("more");
+    let mut again = inputs(&files).to_vec();
+    again.push(SnapshotInput { path: &more, content: None, line: 1 });
+    it.save_as(&newer, &again, later(), &[], Some(&before));
+    assert_eq!(it.looked_at(), Some((newer.answer.clone(), vec![2])));
+    fs::write(&files[1], "x").unwrap();
+    fs::write(&more, "").unwrap();
+    assert_eq!(it.looked_at().unwrap().1, [1, 2], "each by its own time");
+    let before = SnapshotLook::at(it.kept(), "ensure").unwrap();
+    it.save_as(&newer, &again, later(), &[1], Some(&before));
+    assert_eq!(
+        it.looked_at(),
+        Some((newer.answer.clone(), vec![1])),
+        "what was made of it is not known yet"
+    );
+    let mut other = it;
+    other.started_with = Environment::from_iter([("FORGE_SURELY_UNSET", "x")]);
+    assert_eq!(other.looked_at(), None, "the variable still counts");
 }
