@@ -125,8 +125,7 @@ fn resolve(
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
     let settings = settings::resolve(manifest, layout.root(), &mut found);
     let environments = deploy::environments(manifest, &mut found);
-    let ledger = deploy::ledger(manifest, layout, &mut found);
-    let notify = deploy::notifications(manifest, &mut found);
+    let (ledger, notify) = deploy::outside(manifest, layout, &mut found);
     let engine = TemplateEngine::new().checking(outside.syntax_check.clone());
     let loader = Loader {
         layout,

@@ -19,14 +19,27 @@ use std::{
 
 pub use check::check;
 pub use environment::{DeployEnvironment, environments};
-pub use ledger::{LedgerHome, ledger};
-pub use notify::{Notification, NotificationKind, notifications};
+pub use ledger::LedgerHome;
+pub use notify::{Notification, NotificationKind};
 pub use read::{DeployDraft, resolve};
 pub use recipe::DeployRecipe;
 pub use words::DeployWords;
 
 use super::{Text, task::TaskText, template::ScopeWords};
-use crate::model::Name;
+use crate::{
+    manifest::{Findings, ManifestDoc},
+    model::{Layout, Name},
+};
+
+/// Resolves what `doc` says of the world outside of deployments: `ledger:` and `notify:`. What is wrong goes
+/// to `found`.
+pub fn outside(
+    doc: &ManifestDoc,
+    layout: &Layout,
+    found: &mut Findings,
+) -> (Option<LedgerHome>, Vec<Notification>) {
+    (ledger::ledger(doc, layout, found), notify::notifications(doc, found))
+}
 
 /// How a subsystem is brought into an environment.
 #[derive(Clone, Debug)]
