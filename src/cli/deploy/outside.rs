@@ -86,7 +86,6 @@ impl RecordHome {
         let all = workspace.environments.iter();
         let environments: Vec<_> = all.map(|it| (it.name.as_str(), limit(it) + GRACE)).collect();
         let page = session.surroundings().run_url();
-        let page = page.map(|url| url.split("/attempts/").next().unwrap_or(url));
         match session.host.runtime()?.block_on(recorded(api, &environments, page)) {
             Ok(found) => journal.take_over(&found.over).map(|_| found.active),
             Err(fault) if self.is_written => {

@@ -130,9 +130,22 @@ fn is_gone(deployment: &Deployment, created: &str, limit: i64, run: Option<&str>
     let DeployOwner { host, process } = &deployment.owner;
     let own = DeployOwner::this();
     let has_ended = *host == own.host && ProcessId::find(process.pid) != Some(*process);
-    // Attempts of a run follow each other.
-    let is_earlier_attempt = run.is_some_and(|run| deployment.run.contains(run));
+    let is_earlier_attempt = run.is_some_and(|run| is_earlier_attempt(&deployment.run, run));
     is_late || has_ended || is_earlier_attempt
+}
+
+/// Whether the run that `deployed` describes is an earlier attempt of the one whose page is `here`. Attempts
+/// of a run follow each other; the jobs of one attempt run beside each other.
+fn is_earlier_attempt(deployed: &str, here: &str) -> bool {
+    let attempt = |page: &str| -> Option<(String, u64)> {
+        let (run, number) = page.rsplit_once("/attempts/")?;
+        Some((run.to_owned(), number.parse().ok()?))
+    };
+    let there = deployed.rsplit_once('(').and_then(|(_, page)| attempt(page.trim_end_matches(')')));
+    match (there, attempt(here)) {
+        (Some((run, there)), Some((this_run, here))) => run == this_run && there < here,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -140,6 +153,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_an_earlier_attempt_of_the_same_run_is_gone() {
+        let here = "https://github.com/o/r/actions/runs/12/attempts/2";
+        let of = |run: &str| {
+            format!("run 12 of GitHub Actions (https://github.com/o/r/actions/runs/{run})")
+        };
+        assert!(is_earlier_attempt(&of("12/attempts/1"), here));
+        for other in ["12/attempts/2", "12/attempts/3", "123/attempts/1", "12", "2/attempts/1"] {
+            assert!(!is_earlier_attempt(&of(other), here), "{other}");
+        }
+        assert!(!is_earlier_attempt("a laptop", here));
+        assert!(!is_earlier_attempt(
+            &of("12/attempts/1"),
+            "https://github.com/o/r/actions/runs/12"
+        ));
+    }
 
     #[test]
     fn states_that_nobody_posted_are_filled_in() {

@@ -1,4 +1,5 @@
-//! What an update of Pulumi does, from the events that it writes down: how far it is, and what runs.
+//! What an update of Pulumi does, from the events that it writes down: how far it is, and what runs. How
+//! long a change took is what the events say, however late they are read.
 
 use std::{
     collections::BTreeMap,
@@ -30,12 +31,18 @@ struct RunningChange {
     number: usize,
     doing: &'static str,
     name: String,
+    /// When it began, as the log has it.
+    at: u64,
+    /// When forge heard of that.
     began: Instant,
     told: Instant,
 }
 
 #[derive(Deserialize)]
 struct UpdateEvent {
+    /// When it happened, in seconds since 1970.
+    #[serde(default)]
+    timestamp: u64,
     #[serde(rename = "resourcePreEvent")]
     begins: Option<ResourceEvent>,
     #[serde(rename = "resOutputsEvent")]
@@ -93,7 +100,8 @@ impl PulumiProgress {
         let slow = self.running.values_mut().filter(|it| now.duration_since(it.told) >= SLOW);
         for change in slow {
             change.told = now;
-            told.push(change.shown(self.total, change.doing, now));
+            let seconds = now.duration_since(change.began).as_secs();
+            told.push(change.shown(self.total, change.doing, seconds));
         }
         told
     }
@@ -107,18 +115,21 @@ impl PulumiProgress {
             let (doing, _) = verb(&metadata)?;
             self.begun += 1;
             let name = metadata.urn.rsplit("::").next().unwrap_or_default().to_owned();
-            let change = RunningChange { number: self.begun, doing, name, began: now, told: now };
-            let text = change.shown(self.total, doing, now);
+            let (number, at) = (self.begun, event.timestamp);
+            let change = RunningChange { number, doing, name, at, began: now, told: now };
+            let text = change.shown(self.total, doing, 0);
             self.running.insert(metadata.urn, change);
             return Some(text);
         }
         if let Some(ResourceEvent { metadata }) = event.ends {
             let change = self.running.remove(&metadata.urn)?;
-            return Some(change.shown(self.total, verb(&metadata)?.1, now));
+            let seconds = event.timestamp.saturating_sub(change.at);
+            return Some(change.shown(self.total, verb(&metadata)?.1, seconds));
         }
         let ResourceEvent { metadata } = event.fails?;
         let change = self.running.remove(&metadata.urn)?;
-        Some(format!("{} failed", change.shown(self.total, change.doing, now)))
+        let seconds = event.timestamp.saturating_sub(change.at);
+        Some(format!("{} failed", change.shown(self.total, change.doing, seconds)))
     }
 
     /// What runs now.
@@ -129,8 +140,7 @@ impl PulumiProgress {
 
 impl RunningChange {
     /// `3 of 7: creating db (12 s)`.
-    fn shown(&self, total: usize, doing: &str, now: Instant) -> String {
-        let seconds = now.duration_since(self.began).as_secs();
+    fn shown(&self, total: usize, doing: &str, seconds: u64) -> String {
         let time = if seconds == 0 { String::new() } else { format!(" ({seconds} s)") };
         match total >= self.number {
             true => format!("{} of {total}: {doing} {}{time}", self.number, self.name),
@@ -166,27 +176,27 @@ mod tests {
         progress.printed("    ~ 1 to update");
         progress.printed("there is 1 to like");
         let start = Instant::now();
-        let event = |kind: &str, op: &str, name: &str| {
+        let event = |at: u64, kind: &str, op: &str, name: &str| {
             format!(
-                "{{\"sequence\":1,\"{kind}\":{{\"metadata\":{{\"op\":\"{op}\",\"urn\":\"urn:pulumi:test::shop::slow:index:File::{name}\",\"type\":\"slow:index:File\"}}}}}}\n"
+                "{{\"sequence\":1,\"timestamp\":{at},\"{kind}\":{{\"metadata\":{{\"op\":\"{op}\",\"urn\":\"urn:pulumi:test::shop::slow:index:File::{name}\",\"type\":\"slow:index:File\"}}}}}}\n"
             )
         };
-        let begins = event("resourcePreEvent", "create", "db");
+        let begins = event(5, "resourcePreEvent", "create", "db");
         let (one, two) = begins.split_at(30);
         assert!(progress.logged(one.as_bytes(), start).is_empty());
         assert_eq!(progress.logged(two.as_bytes(), start), ["1 of 3: creating db"]);
         let later = start + Duration::from_secs(12);
         assert_eq!(progress.logged(b"", later), ["1 of 3: creating db (12 s)"]);
         assert!(progress.logged(b"", later).is_empty());
-        let ends =
-            event("resOutputsEvent", "create", "db") + &event("resourcePreEvent", "same", "x");
-        assert_eq!(progress.logged(ends.as_bytes(), later), ["1 of 3: created db (12 s)"]);
-        let fails = event("resourcePreEvent", "update", "web")
-            + &event("resOpFailedEvent", "update", "web")
+        let ends = event(18, "resOutputsEvent", "create", "db")
+            + &event(18, "resourcePreEvent", "same", "x");
+        assert_eq!(progress.logged(ends.as_bytes(), later), ["1 of 3: created db (13 s)"]);
+        let fails = event(20, "resourcePreEvent", "update", "web")
+            + &event(23, "resOpFailedEvent", "update", "web")
             + "{\"diagnosticEvent\":{\"severity\":\"error\",\"message\":\"no room\\n\"}}\n{\"cancelEvent\":{}}\n";
         assert_eq!(
             progress.logged(fails.as_bytes(), later),
-            ["2 of 3: updating web", "2 of 3: updating web failed"]
+            ["2 of 3: updating web", "2 of 3: updating web (3 s) failed"]
         );
         assert!(progress.is_whole && progress.running().is_empty());
         assert_eq!(progress.errors, ["no room"]);
