@@ -19,7 +19,11 @@ fn each_mistake_is_told_with_what_to_write_instead() {
         ("-- nope", "there is no verb `nope`", "`forge help` shows the verbs"),
         ("plan --jsn", "`forge plan` has no option `--jsn`", "did you mean `--json`?"),
         ("plan --nope", "`forge plan` has no option `--nope`", "`forge help plan` shows"),
-        ("plan --keep 3", "`forge plan` has no option `--keep`", "an option of `forge release:prune`"),
+        (
+            "plan --keep 3",
+            "`forge plan` has no option `--keep`",
+            "an option of `forge release:prune`",
+        ),
         ("ensure --no-color", "has no option `--no-color`", "`--color never` does that"),
         ("greet --loudly", "`forge greet` has no option `--loudly`", "`forge greet -- --loudly`"),
         ("--nope", "`forge` has no option `--nope`", "`forge help options`"),

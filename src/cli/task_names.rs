@@ -92,9 +92,11 @@ fn unknown(workspace: &Workspace, name: &str) -> Fault {
     let near = all_nearest(name, verbs.map(clap::Command::get_name).chain(tasks));
     let near: Vec<_> = near.iter().take(3).map(|word| format!("`{word}`")).collect();
     match near.is_empty() {
-        true => fault.hint(synonyms::near_hint(name).unwrap_or_else(|| {
-            "`forge list` shows the tasks, `forge help` the verbs".to_owned()
-        })),
+        true => {
+            fault.hint(synonyms::near_hint(name).unwrap_or_else(|| {
+                "`forge list` shows the tasks, `forge help` the verbs".to_owned()
+            }))
+        }
         false => fault.hint(format!("did you mean {}?", near.join(" or "))),
     }
 }
@@ -112,19 +114,24 @@ pub(super) fn unknown_word(session: &Session, word: &str) -> Option<Fault> {
 /// `word` is not a verb, and there is no workspace whose task it could be.
 fn without_any(word: &str) -> Fault {
     let what = format!("there is no verb `{word}`, and no workspace that has a task so called");
+    let hint = verb_hint(word).unwrap_or_else(|| "`forge help` shows the verbs".to_owned());
+    Fault::new(Kind::Usage, what).hint(hint)
+}
+
+/// The verb that `word` means elsewhere, or is a slip of.
+fn verb_hint(word: &str) -> Option<String> {
     let command = Args::command();
     let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
-    let near =
-        || Some(format!("did you mean `{}`?", nearest(word, verbs.map(clap::Command::get_name))?));
-    let hint = synonyms::hint(word).or_else(near).or_else(|| synonyms::near_hint(word));
-    Fault::new(Kind::Usage, what)
-        .hint(hint.unwrap_or_else(|| "`forge help` shows the verbs".into()))
+    let near = || nearest(word, verbs.map(clap::Command::get_name));
+    synonyms::hint(word)
+        .or_else(|| near().map(|verb| format!("did you mean `{verb}`?")))
+        .or_else(|| synonyms::near_hint(word))
 }
 
 /// Why there is no workspace; or, if a verb of others was typed where there is none, what that is called.
 pub(super) fn without_workspace(session: &Session, asked: &Asked, stop: CliError) -> CliError {
     let word = asked.tasks.first().map(String::as_str).unwrap_or_default();
-    match (session.layout(), synonyms::hint(word)) {
+    match (session.layout(), verb_hint(word)) {
         (Err(_), Some(_)) => without_any(word).into(),
         _ => stop,
     }
