@@ -66,6 +66,8 @@ pub async fn recorded(
             }
         }
     }
+    // The newest come first, and times are whole seconds: of what began in the same one, the order stays.
+    found.over.reverse();
     found.over.sort_by(|a, b| began(a).cmp(began(b)));
     Ok(found)
 }
