@@ -62,8 +62,7 @@ fn flags_of(argv: &[OsString]) -> Global {
             line.extend([Some(word), words.next()].into_iter().flatten().cloned());
         }
     }
-    let parsed = Args::try_parse_from(line).or_else(|_| Args::try_parse_from(["forge"]));
-    parsed.expect("a line without words is sound").global
+    Args::try_parse_from(line).map(|args| args.global).unwrap_or_default()
 }
 
 /// A command line that cannot be read.
@@ -76,7 +75,7 @@ struct Mistake<'a> {
     task: Option<String>,
 }
 
-impl<'a> Mistake<'a> {
+impl Mistake<'_> {
     /// What is told.
     fn fault(&self) -> Fault {
         match self.error.kind() {

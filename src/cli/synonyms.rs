@@ -46,7 +46,10 @@ pub(super) fn hint(word: &str) -> Option<String> {
 
 /// [`hint`], for what is nearly a word of others.
 pub(super) fn near_hint(word: &str) -> Option<String> {
-    let near = nearest(word, SYNONYMS.iter().flat_map(|(words, _)| *words).copied())?;
+    // What only begins so is another word, and no slip.
+    let is_as_long = |other: &&str| other.len() * 2 > word.len();
+    let words = SYNONYMS.iter().flat_map(|(words, _)| *words).copied().filter(is_as_long);
+    let near = nearest(word, words)?;
     Some(format!("did you mean `{near}`? {}", hint(near)?))
 }
 
@@ -74,6 +77,7 @@ mod tests {
     fn the_hint_names_both() {
         assert_eq!(hint("build").unwrap(), "`forge ensure` does that");
         assert_eq!(hint("surely-not"), None);
+        assert_eq!(near_hint("wholly-other"), None);
         assert_eq!(near_hint("biuld").unwrap(), "did you mean `build`? `forge ensure` does that");
     }
 }
