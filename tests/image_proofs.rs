@@ -3,14 +3,16 @@
 
 use std::{
     fs,
+    path::PathBuf,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::{Value, json};
 
 use crate::{
     conformance::servers::is_here,
+    image_trust,
     support::{
         Mount, Sandbox,
         registry::{LOGIN, Registry, Rules},
@@ -228,6 +230,51 @@ fn a_full_disk_is_one_clear_error_and_leaves_nothing() {
     let staging = sandbox.path(".forge/state/staging");
     let left = fs::read_dir(staging).map_or(0, |entries| entries.count());
     assert_eq!(left, 0, "{run}");
+}
+
+/// Where a layer of the image is, and its bytes.
+fn layer(sandbox: &Sandbox) -> (PathBuf, Vec<u8>) {
+    let blobs = fs::read_dir(sandbox.path(".forge/dist/api-v1.0.0.oci/blobs/sha256")).unwrap();
+    let is_layer = |path: &PathBuf| fs::read(path).unwrap().starts_with(b"\x1f\x8b");
+    let path = blobs.flatten().map(|it| it.path()).filter(is_layer).min().unwrap();
+    let bytes = fs::read(&path).unwrap();
+    (path, bytes)
+}
+
+#[test]
+fn a_layer_is_taken_from_the_image_before_unless_its_bytes_are_others() {
+    let registry = Registry::start(Rules::default());
+    let sandbox = image_trust::shop(&registry, "");
+    sandbox.forge("image").succeeds();
+    let (path, bytes) = layer(&sandbox);
+    // A file that is packed anew has another time.
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let mark = || fs::File::options().append(true).open(&path).unwrap().set_modified(long_ago);
+    let is_taken = || {
+        assert_eq!(layer(&sandbox), (path.clone(), bytes.clone()));
+        fs::metadata(&path).unwrap().modified().unwrap() == long_ago
+    };
+    mark().unwrap();
+    sandbox.forge("image").succeeds();
+    assert!(is_taken());
+
+    // Somebody writes to what is there: it is packed again.
+    let mut others = bytes.clone();
+    others[20] ^= 1;
+    fs::write(&path, others).unwrap();
+    mark().unwrap();
+    sandbox.forge("release:image").succeeds();
+    assert!(!is_taken());
+
+    // So it is where somebody wrote to what forge remembers.
+    mark().unwrap();
+    let table = sandbox.path(".forge/state/layers");
+    let mut sealed = fs::read(&table).unwrap();
+    let last = sealed.len() - 1;
+    sealed[last] ^= 1;
+    fs::write(&table, sealed).unwrap();
+    sandbox.forge("image").succeeds();
+    assert!(!is_taken());
 }
 
 #[test]

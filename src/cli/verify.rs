@@ -1,11 +1,14 @@
 //! `forge verify`: every installed byte hashed again, whatever `stat` says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 
 use crate::{
-    cache::{ArtifactRecord, InstallPlace, Installed, SealKey, links_are_there, rehash},
+    cache::{ArtifactRecord, Cache, InstallPlace, Installed, SealKey, links_are_there, rehash},
     model::{ArtifactId, Fault, Kind, Name, Platform},
     probe::{Acceptance, ArtifactSpec, Wants, accept_installed, distrust},
     provenance::RunClass,
@@ -113,7 +116,8 @@ pub(super) fn examine_all(
     let workspace = workspaces.for_platform(platform);
     let (takes, key) = (session.surroundings().classes(false).takes, session.host.seal_key());
     let commits = BTreeMap::new();
-    let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
+    let large_files = Arc::new(Cache::for_workspace(&workspace.layout).0.large_files());
+    let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty(), large_files);
     // What a Dockerfile alone makes has no artifacts.
     let names: BTreeSet<Name> = workspaces.artifacts(names).map(|id| id.name).collect();
     let examined = wants.of_all(&names).into_par_iter().map(|(name, want)| {

@@ -13,8 +13,8 @@ use crate::{
     cache::{InstallPlace, Installed, forge_folder, inspect, make_folder, stage},
     disk::{Folder, Staging},
     image::{
-        Assembled, Assembly, BaseImage, ImageSpec, LayerPlan, PlatformParts, assemble,
-        binaries_layer, blob_path, files_layer, lacking_loaders, read_base,
+        Assembled, Assembly, BaseImage, ImageSpec, LayerPlan, PackedBefore, PlatformParts,
+        assemble, binaries_layer, blob_path, files_layer, lacking_loaders, read_base,
     },
     model::{
         ArtifactId, Fault, ImageHow, ImageReport, Kind, Name, Platform, RunReport, oci::Descriptor,
@@ -194,9 +194,12 @@ impl ImageWork<'_> {
     ) -> Result<MadeImage, Fault> {
         let assembly = self.assembly(spec, base.as_ref(), platforms)?;
         let staging = stage(self.workspaces().layout())?;
-        let assembled = assemble(&assembly, staging.folder())?;
-        let path = self.layout_of(spec);
+        let (path, key) = (self.layout_of(spec), self.session.host.seal_key());
+        let mut before = PackedBefore::load(self.workspaces().layout(), key, &path);
+        let assembled = assemble(&assembly, staging.folder(), &mut before)?;
         self.place(&staging, &path)?;
+        // It only saves time.
+        let _ = before.keep();
         Ok(MadeImage { assembled, base, layout: path })
     }
 

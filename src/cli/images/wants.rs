@@ -6,11 +6,12 @@ use std::{
 };
 
 use crate::{
+    cache::Cache,
     image::{DockerContext, ImageSpec, PlatformInputs, files_digest, image_print, image_tag},
     model::{Fault, Fingerprint, Kind, Name, Platform, Sha256, oci::ImageReference},
     probe::{ArtifactSpec, Wants},
     store::{Registries, StoreSettings, Waits},
-    walk::Walker,
+    walk::{LargeFiles, Walker},
     workspace::{Image, Workspaces},
 };
 
@@ -50,8 +51,10 @@ impl ImageWants {
         let waits = Waits(Arc::new(move |why| console.err(&format!("waiting: {why}\n"))));
         let settings = session.store_settings(workspaces.any());
         let registries = Registries::new(&StoreSettings { waits, ..settings });
+        let (cache, _) = Cache::for_workspace(workspaces.layout());
+        let large_files = Arc::new(cache.large_files());
         let mut wants = Self {
-            walker: Walker::new(workspaces.layout()),
+            walker: Walker::new(workspaces.layout()).with_large_files(large_files.clone()),
             from: BTreeMap::new(),
             workspaces,
             registries,
@@ -60,19 +63,27 @@ impl ImageWants {
             new_bases: BTreeMap::new(),
             artifacts: BTreeMap::new(),
         };
-        session.host.runtime()?.wait_for(wants.fill(session, names))?;
+        session.host.runtime()?.wait_for(wants.fill(session, names, &large_files))?;
+        // They only save time: without them, the next run reads the files again.
+        let _ = cache.keep_large_files(&large_files);
         Ok(wants)
     }
 
-    async fn fill(&mut self, session: &Session, names: &BTreeSet<Name>) -> Result<(), Fault> {
+    async fn fill(
+        &mut self,
+        session: &Session,
+        names: &BTreeSet<Name>,
+        large_files: &Arc<LargeFiles>,
+    ) -> Result<(), Fault> {
         let workspaces = self.workspaces.clone();
         let all: BTreeSet<Name> = names.iter().flat_map(|name| needed(&workspaces, name)).collect();
         let runner = session.host.runner(1);
         let commits = commits(session, &workspaces, &runner, &all).await?;
         let mut found: BTreeMap<Platform, Wants<'_>> = BTreeMap::new();
         for platform in workspaces.wanted() {
-            found
-                .insert(*platform, Wants::new(workspaces.for_platform(*platform), &commits, false));
+            let workspace = workspaces.for_platform(*platform);
+            let wants = Wants::new(workspace, &commits, false, large_files.clone());
+            found.insert(*platform, wants);
         }
         for name in names {
             let spec = match self.pin(session, name).await {

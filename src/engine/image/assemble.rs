@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    BaseImage, BaseOfPlatform, FINGERPRINT, ImageSpec, layers::LayerPlan, layout::LayoutFolder,
-    loaders::lacking_loaders,
+    BaseImage, BaseOfPlatform, FINGERPRINT, ImageSpec, PackedBefore, layers::LayerPlan,
+    layout::LayoutFolder, loaders::lacking_loaders,
 };
 use crate::{
     archive::{PackedLayer, pack_layer},
@@ -80,13 +80,18 @@ impl Assembled {
     }
 }
 
-/// Puts the image together in `folder`, which is empty.
+/// Puts the image together in `folder`, which is empty. Layers that were packed `before` are taken from there.
 ///
 /// # Errors
 /// `Usage` if a program would not start on its base; `Failed` if something cannot be read or written.
-pub fn assemble(assembly: &Assembly<'_>, folder: &Folder) -> Result<Assembled, Fault> {
+pub fn assemble(
+    assembly: &Assembly<'_>,
+    folder: &Folder,
+    before: &mut PackedBefore<'_>,
+) -> Result<Assembled, Fault> {
     let layout = LayoutFolder::new(folder)?;
-    let mut packer = Packer { layout: &layout, mtime: assembly.time(), packed: Vec::new() };
+    let mtime = assembly.time();
+    let mut packer = Packer { layout: &layout, mtime, packed: Vec::new(), before };
     let (mut manifests, mut blobs, mut base_layers) = (Vec::new(), Vec::new(), Vec::new());
     for (platform, parts) in &assembly.platforms {
         let base = assembly.base.and_then(|base| base.platforms.get(platform));
@@ -124,19 +129,24 @@ pub fn assemble(assembly: &Assembly<'_>, folder: &Folder) -> Result<Assembled, F
 }
 
 /// Packs layers; what several platforms share is packed once.
-struct Packer<'l> {
+struct Packer<'l, 'b> {
     layout: &'l LayoutFolder<'l>,
     mtime: u64,
     packed: Vec<(LayerPlan, PackedLayer)>,
+    before: &'l mut PackedBefore<'b>,
 }
 
-impl Packer<'_> {
+impl Packer<'_, '_> {
     fn pack(&mut self, plan: &LayerPlan) -> Result<PackedLayer, Fault> {
         if let Some((_, known)) = self.packed.iter().find(|(known, _)| known == plan) {
             return Ok(*known);
         }
         let path = self.layout.unnamed(self.packed.len());
-        let packed = pack_layer(&plan.entries, &path, self.mtime)?;
+        let packed = match self.before.take(plan, self.mtime, self.layout.folder(), &path) {
+            Some(packed) => packed,
+            None => pack_layer(&plan.entries, &path, self.mtime)?,
+        };
+        self.before.learn(plan, self.mtime, packed);
         self.layout.place(&path, packed.sha256)?;
         self.packed.push((plan.clone(), packed));
         Ok(packed)

@@ -27,6 +27,11 @@ impl<'f> LayoutFolder<'f> {
         Ok(Self(folder))
     }
 
+    /// The folder that it is in.
+    pub(super) fn folder(&self) -> &Folder {
+        self.0
+    }
+
     /// Where a layer is packed before its digest is known.
     pub(super) fn unnamed(&self, number: usize) -> PathBuf {
         self.0.path().join(format!("layer-{number}"))

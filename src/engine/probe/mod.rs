@@ -235,8 +235,7 @@ impl Prober<'_> {
             let workspace = self.workspaces.for_platform(platform);
             let wants = wants.entry(platform).or_insert_with(|| {
                 let strict = self.options.exact || self.options.private_store;
-                Wants::new(workspace, self.commits, strict)
-                    .with_large_files(self.large_files.clone())
+                Wants::new(workspace, self.commits, strict, self.large_files.clone())
             });
             let names = ids.iter().filter(|id| id.platform == platform).map(|id| &id.name);
             let wanted = wants.of_all(names).into_iter();

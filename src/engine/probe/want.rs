@@ -152,22 +152,18 @@ pub struct Wants<'a> {
 
 impl<'a> Wants<'a> {
     /// For the subsystems of `workspace`. With `strict`, a release counts only if it was made
-    /// by exactly the recipe that the spec has now.
+    /// by exactly the recipe that the spec has now. What is known of files is taken from `large_files`, and
+    /// what is learned goes there.
     pub fn new(
         workspace: &'a Workspace,
         commits: &'a BTreeMap<Name, String>,
         strict: bool,
+        large_files: Arc<LargeFiles>,
     ) -> Self {
         let identity = WorkspaceIdentity::for_root(workspace.layout.root());
-        let walker = Walker::new(&workspace.layout);
+        let walker = Walker::new(&workspace.layout).with_large_files(large_files);
         let (builds, trees) = (HashMap::new(), HashMap::new());
         Self { workspace, identity, commits, strict, walker, builds, trees }
-    }
-
-    /// Takes from `large_files` what is known of files, and adds what it learns.
-    #[must_use]
-    pub(super) fn with_large_files(self, large_files: Arc<LargeFiles>) -> Self {
-        Self { walker: self.walker.with_large_files(large_files), ..self }
     }
 
     /// The files and folders of in-repo sources that were read, with whose they are if they are of one
