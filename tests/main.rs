@@ -90,3 +90,4 @@ mod upgrade;
 mod upstream;
 mod verbs;
 mod walks;
+mod widths;
