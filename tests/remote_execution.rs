@@ -50,7 +50,8 @@ fn which(program: &str) -> String {
 pub fn has_engine() -> bool {
     let is_here = is_here("buildbox-casd") && is_here("buildbox-run") && is_here("bwrap");
     let sandboxes = || {
-        let try_one = Command::new("bwrap").args(["--unshare-all", "--ro-bind", "/", "/", "true"]).status();
+        let try_one =
+            Command::new("bwrap").args(["--unshare-all", "--ro-bind", "/", "/", "true"]).status();
         let can = try_one.is_ok_and(|status| status.success());
         if !can {
             eprintln!("skipped: this system allows no sandbox of bwrap's");
@@ -92,7 +93,8 @@ fn with_files(sandbox: Sandbox) -> Sandbox {
         .file("code/ignored.md", "not an input\n")
         .file("code/sub/b.txt", "b\n")
         .file("code/sub/run.sh", "#!/bin/sh\necho tool\n");
-    fs::set_permissions(sandbox.path("code/sub/run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(sandbox.path("code/sub/run.sh"), fs::Permissions::from_mode(0o755))
+        .unwrap();
     sandbox
 }
 
@@ -250,7 +252,14 @@ fn workers_have_slots_of_their_own() {
         }
         events.sort_by(|one, other| one.0.total_cmp(&other.0));
         let mut now = 0;
-        let at_once = events.iter().map(|(_, change)| { now += change; now }).max().unwrap();
+        let at_once = events
+            .iter()
+            .map(|(_, change)| {
+                now += change;
+                now
+            })
+            .max()
+            .unwrap();
         assert!(at_once <= most && at_once > 1, "{at_once} at once of {jobs}");
     }
 }

@@ -122,14 +122,13 @@ impl Connection {
                 StreamOutcome::Broken(status) => status,
             };
             match after(&status) {
-                Next::Fail => return Err(failed(&status)),
                 Next::Send if rounds < ROUNDS => {
                     rounds += 1;
                     progress.operation = None;
                     self.pause(rounds).await;
                     sent += self.write(order.blobs).await?;
                 }
-                Next::Send => return Err(failed(&status)),
+                Next::Fail | Next::Send => return Err(failed(&status)),
                 Next::Again => {
                     if status.code() == Code::NotFound {
                         progress.operation = None;
@@ -160,9 +159,8 @@ impl Connection {
         progress: &mut ExecutionProgress,
         heard: &mut Instant,
     ) -> Result<StreamOutcome, Trouble> {
-        let opened = match self.within_patience(self.open(order, progress)).await {
-            Ok(opened) => opened,
-            Err(_) => return Ok(StreamOutcome::Broken(Status::unavailable("it does not answer"))),
+        let Ok(opened) = self.within_patience(self.open(order, progress)).await else {
+            return Ok(StreamOutcome::Broken(Status::unavailable("it does not answer")));
         };
         let mut stream = match opened {
             Ok(stream) => stream,

@@ -52,15 +52,15 @@ impl InputTree {
         source: PathBuf,
     ) {
         self.files.insert(digest, source);
-        self.add(path, TreeEntry::File { digest, is_executable });
+        self.add(path, &TreeEntry::File { digest, is_executable });
     }
 
     /// Adds `entry` at `path`, whose parts are names.
-    pub fn add(&mut self, path: &str, entry: TreeEntry) {
+    pub fn add(&mut self, path: &str, entry: &TreeEntry) {
         let mut folder = &mut self.root;
         let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".").peekable();
         while let Some(part) = parts.next() {
-            if parts.peek().is_some() || entry == TreeEntry::EmptyFolder {
+            if parts.peek().is_some() || *entry == TreeEntry::EmptyFolder {
                 folder = folder.folders.entry(part.to_owned()).or_default();
             } else {
                 folder.entries.insert(part.to_owned(), entry.clone());
@@ -200,8 +200,8 @@ mod tests {
         let mut tree = InputTree::default();
         tree.add_file("b/c/x", digest, true, "x".into());
         tree.add_file("a", digest, false, "x".into());
-        tree.add("b/l", TreeEntry::Link("c/x".into()));
-        tree.add("e/f", TreeEntry::EmptyFolder);
+        tree.add("b/l", &TreeEntry::Link("c/x".into()));
+        tree.add("e/f", &TreeEntry::EmptyFolder);
         let (root, blobs) = tree.blobs();
         let mut folders: Vec<reapi::Directory> = blobs
             .iter()

@@ -125,8 +125,8 @@ impl WorkerOrder {
                     })?;
                     tree.add_file(path, digest, is_executable, source.clone());
                 }
-                WorkerInput::Link(target) => tree.add(path, TreeEntry::Link(target.clone())),
-                WorkerInput::EmptyFolder => tree.add(path, TreeEntry::EmptyFolder),
+                WorkerInput::Link(target) => tree.add(path, &TreeEntry::Link(target.clone())),
+                WorkerInput::EmptyFolder => tree.add(path, &TreeEntry::EmptyFolder),
             }
         }
         Ok(tree)
