@@ -166,7 +166,7 @@ impl<'w> TaskRun<'_, 'w> {
             return Ok(false);
         }
         let record = now.map(TaskRecord::key).unwrap_or_default();
-        let key = digest(&format!("executed {record} {:?}", scene.ground.dir));
+        let key = digest(&format!("executed {record} {}", scene.ground.dir.display()));
         incoming.finish(&key)?;
         let origin = RecordOrigin::of_run(RunClass::Untrusted);
         match self.restored(scene, vec![(origin, key)])? {
