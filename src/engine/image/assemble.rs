@@ -141,6 +141,9 @@ impl Packer<'_, '_> {
         if let Some((_, known)) = self.packed.iter().find(|(known, _)| known == plan) {
             return Ok(*known);
         }
+        if let Some(same) = self.before.same(plan, self.mtime) {
+            return Ok(same);
+        }
         let path = self.layout.unnamed(self.packed.len());
         let packed = match self.before.take(plan, self.mtime, self.layout.folder(), &path) {
             Some(packed) => packed,

@@ -32,8 +32,9 @@ pub struct PackedBefore<'a> {
     key: &'a SealKey,
     /// The layout of the image that was made before.
     image: PathBuf,
-    rows: BTreeMap<Sha256, Row>,
-    has_news: bool,
+    before: BTreeMap<Sha256, Row>,
+    /// Those of the image that is being made.
+    now: BTreeMap<Sha256, Row>,
 }
 
 impl<'a> PackedBefore<'a> {
@@ -41,8 +42,8 @@ impl<'a> PackedBefore<'a> {
     pub fn load(layout: &'a Layout, key: &'a SealKey, image: &Path) -> Self {
         let bytes = read_file(&path(layout), MOST_BYTES).unwrap_or_default();
         let body = key.open(PURPOSE, &bytes).unwrap_or_default();
-        let rows = serde_json::from_slice(body).unwrap_or_default();
-        Self { layout, key, image: image.to_owned(), rows, has_news: false }
+        let before = serde_json::from_slice(body).unwrap_or_default();
+        Self { layout, key, image: image.to_owned(), before, now: BTreeMap::new() }
     }
 
     /// Puts the layer of `plan` to `to`, a path in `folder`, if it was packed before and its bytes are still there.
@@ -53,7 +54,7 @@ impl<'a> PackedBefore<'a> {
         folder: &Folder,
         to: &Path,
     ) -> Option<PackedLayer> {
-        let (sha256, size, diff_id) = *self.rows.get(&content_digest(plan, mtime)?)?;
+        let (sha256, size, diff_id) = *self.before.get(&content_digest(plan, mtime)?)?;
         let from = blob_path(&self.image, sha256);
         forge_folder(self.layout).ok()?.hard_link(&from, folder, to).ok()?;
         // The layout is a folder of the user's: what is there may be anything by now.
@@ -71,9 +72,14 @@ impl<'a> PackedBefore<'a> {
     /// Remembers what `plan` came to.
     pub(super) fn learn(&mut self, plan: &LayerPlan, mtime: u64, packed: PackedLayer) {
         if let Some(digest) = content_digest(plan, mtime) {
-            let row = (packed.sha256, packed.size, packed.diff_id);
-            self.has_news |= self.rows.insert(digest, row) != Some(row);
+            self.now.insert(digest, (packed.sha256, packed.size, packed.diff_id));
         }
+    }
+
+    /// The layer of the image that is being made that has the same in it as `plan`: another platform's.
+    pub(super) fn same(&self, plan: &LayerPlan, mtime: u64) -> Option<PackedLayer> {
+        let (sha256, size, diff_id) = *self.now.get(&content_digest(plan, mtime)?)?;
+        Some(PackedLayer { sha256, size, diff_id })
     }
 
     /// Keeps what was learned, if something was.
@@ -81,13 +87,14 @@ impl<'a> PackedBefore<'a> {
     /// # Errors
     /// If it cannot be written.
     pub fn keep(mut self) -> Result<(), Fault> {
-        if !self.has_news {
+        if self.now.iter().all(|(digest, row)| self.before.get(digest) == Some(row)) {
             return Ok(());
         }
-        while self.rows.len() > MOST_LAYERS {
-            self.rows.pop_first();
+        while self.before.len() + self.now.len() > MOST_LAYERS && self.before.pop_first().is_some()
+        {
         }
-        let body = serde_json::to_vec(&self.rows).unwrap_or_default();
+        self.before.append(&mut self.now);
+        let body = serde_json::to_vec(&self.before).unwrap_or_default();
         write_state(self.layout, &path(self.layout), &self.key.seal(PURPOSE, &body))
     }
 }
