@@ -244,6 +244,25 @@ impl RemoteCache {
         }
     }
 
+    /// Fetches one file that a worker made into `file`. Says whether it was still there.
+    ///
+    /// # Errors
+    /// `Store` if it cannot be fetched.
+    pub async fn fetch_into(
+        &self,
+        digest: BlobDigest,
+        file: &mut (dyn std::io::Write + Send),
+    ) -> Result<bool, Fault> {
+        match self.worker_connection().await?.read(digest, file).await {
+            Ok(()) => Ok(true),
+            Err(trouble) if trouble.kind == TroubleKind::Absent => Ok(false),
+            Err(trouble) => {
+                let what = format!("what a worker of {} made cannot be fetched", self.identity());
+                Err(Fault::new(Kind::Store, what).because(trouble.why))
+            }
+        }
+    }
+
     /// How often what was executed is asked for again because its files are gone.
     pub fn tries_of_fetching() -> u32 {
         AGAIN

@@ -35,6 +35,7 @@ use crate::{
 };
 
 pub use execution::{WorkerCommand, WorkerInput, WorkerOrder};
+pub use key::machine_in_keys;
 pub use lookup::RemoteMention;
 pub use policy::RemoteRights;
 pub use tasks::SharedAction;
