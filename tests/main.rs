@@ -93,3 +93,4 @@ mod upgrade;
 mod upstream;
 mod verbs;
 mod walks;
+mod widths;
