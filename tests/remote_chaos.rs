@@ -120,7 +120,7 @@ fn whatever_becomes_of_the_engine_there_are_the_right_bytes_or_an_error() {
     let proxy = Proxy::start(engine.port, 2, 3);
     let task = "tasks: { make: { inputs: [a.txt], outputs: [out/both], remote: true, run: 'sleep 0.3; cat a.txt a.txt > out/both; echo done' } }";
     let head = format!(
-        "project: demo\nremote: {{ cache: \"grpc://127.0.0.1:{}\", execution: true, timeout: 5s }}\n{task}",
+        "project: demo\nremote: {{ cache: \"grpc://127.0.0.1:{}\", execution: true, timeout: 20s }}\n{task}",
         proxy.port
     );
     let sandbox = Sandbox::new().head(&head).script("hello", "v1");

@@ -276,7 +276,7 @@ fn with_build(sandbox: Sandbox) -> Sandbox {
         .spec(
             "far",
             "v1",
-            "source: { path: code/far }\nbuild:\n  remote: true\n  env: { WHERE: '{{ src }}' }\n  run:\n    - 'ls {{ root }}/code; echo \"src $WHERE\"; test -n \"$WHERE\"'\n    - cp far.sh {{ out }}/far\n",
+            "source: { path: code/far }\nbuild:\n  remote: true\n  env: { WHERE: '{{ src }}' }\n  run:\n    - 'ls; echo \"src $WHERE\"'\n    - cp far.sh {{ out }}/far\n",
         )
 }
 

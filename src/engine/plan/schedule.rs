@@ -327,7 +327,9 @@ mod tests {
             (0..520).map(|_| 20.0 * (1.8 * (random() + random() + random() - 1.5)).exp()).collect();
         let shape: Vec<_> = seconds.iter().map(|seconds| (0, *seconds, Vec::new())).collect();
         let mut actions = actions(&shape);
-        actions.iter_mut().for_each(|action| action.is_elsewhere = true);
+        for action in &mut actions {
+            action.is_elsewhere = true;
+        }
         let limits = ActionLimits { builds: 1, transfers: 1, local: 1, elsewhere: slots };
         let mut schedule = Schedule::new(&actions, limits);
         let (mut now, mut running) = (0.0_f64, Vec::<(f64, ActionId)>::new());
