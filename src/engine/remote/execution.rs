@@ -228,7 +228,7 @@ impl RemoteCache {
             _ => None,
         });
         let sizes: BTreeMap<Sha256, u64> = digests.collect();
-        let mut patience = Patience::new(connection);
+        let mut patience = ServerPatience::new(connection);
         let taken = loop {
             let takes = incoming.missing().into_iter().map(|sha256| {
                 let size = sizes.get(&sha256).copied().unwrap_or_default();
@@ -291,7 +291,7 @@ impl RemoteCache {
             let settings = self.settings.clone()?;
             let connection =
                 Connection::new(settings).map_err(|trouble| unreachable(trouble.why))?;
-            let mut patience = Patience::new(&connection);
+            let mut patience = ServerPatience::new(&connection);
             loop {
                 let answer = connection.capabilities().await;
                 if patience.is_for(answer.as_ref().err()).await {
@@ -323,13 +323,13 @@ const HINT: &str = "`forge doctor` looks at the server; `fallback: local` in `re
                     commands run here then";
 
 /// How long a server that cannot be reached is tried again: as long as it may be silent.
-struct Patience {
+struct ServerPatience {
     limit: Duration,
     /// Since when it cannot be reached.
     since: Option<Instant>,
 }
 
-impl Patience {
+impl ServerPatience {
     const PAUSE: Duration = Duration::from_millis(250);
 
     fn new(connection: &Connection) -> Self {
@@ -355,7 +355,7 @@ async fn execute_patiently(
     order: &ExecutionOrder<'_>,
     progress: &mut ExecutionProgress,
 ) -> Result<ExecutionResult, Trouble> {
-    let mut patience = Patience::new(connection);
+    let mut patience = ServerPatience::new(connection);
     loop {
         let done = connection.execute(order, progress).await;
         // What it made may be gone before it is known what that is.
