@@ -68,6 +68,7 @@ mod releases;
 mod remote_cache;
 mod sandbox;
 mod schema;
+mod serve;
 mod services;
 mod stand_in;
 mod style;

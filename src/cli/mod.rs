@@ -65,6 +65,7 @@ mod remote;
 mod remove;
 mod run;
 mod self_update;
+mod serve;
 mod services;
 mod session;
 mod shadow;
@@ -214,6 +215,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Deploy(wish) => deploy::deploy(session, &wish),
         Verb::Rollback(wish) => deploy::rollback(session, &wish),
         Verb::Deployments(wish) => deploy::deployments(session, &wish),
+        Verb::Serve(wish) => serve::start(session, &wish),
+        Verb::ServeJob(wish) => serve::job(session, &wish),
         Verb::Attach(wish) => attach::attach(session, &wish),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),

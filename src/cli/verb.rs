@@ -86,6 +86,11 @@ pub(super) enum Verb {
     Rollback(super::deploy::RollbackArgs),
     /// Show what runs where, and what was deployed
     Deployments(super::deploy::DeploymentsArgs),
+    /// Deploy what others ask for, over gRPC and HTTP, until Ctrl-C
+    Serve(super::serve::ServeArgs),
+    /// Do what a job of `forge serve` is about
+    #[command(name = "serve:job", hide = true)]
+    ServeJob(super::serve::JobArgs),
     /// Show how services are
     Ps {
         /// Services or groups [default: all services]
