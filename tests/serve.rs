@@ -121,6 +121,22 @@ fn what_is_asked_for_is_deployed_and_told() {
     assert_eq!(list["deployments"].as_array().unwrap().len(), 1, "{list}");
     let environments = server.get("/v1/environments");
     assert_eq!(environments["environments"][0]["placements"][0]["version"], "v1", "{environments}");
+    let (_, wrong) = server.post("/v1/deployments", &json!({}));
+    let api = sandbox.forge("schema api").succeeds().json();
+    let asked = json!({ "environment": "test", "name": "api" });
+    for (of, value) in [
+        ("Full", &ended),
+        ("Page", &list),
+        ("Environments", &environments),
+        ("Error", &wrong),
+        ("Deploy", &asked),
+    ] {
+        let place = format!("#/components/schemas/{of}");
+        let schema = json!({ "$ref": place, "components": api["components"] });
+        let schema = jsonschema::draft202012::new(&schema).expect("a schema");
+        let errors: Vec<_> = schema.iter_errors(value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{of}: {errors:?}\n{value}");
+    }
 }
 
 #[test]

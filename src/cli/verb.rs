@@ -429,9 +429,9 @@ pub(super) enum Verb {
     Migrate(super::migrate::MigrateArgs),
     /// Say what would fail here, and what to do about it
     Doctor,
-    /// Print the JSON Schema of versions.yml, of a spec, or of what `--json` prints
+    /// Print the JSON Schema of versions.yml, of a spec, or of what `--json` prints; or the API of `serve` as OpenAPI
     Schema {
-        /// `manifest`, `spec`, or a document of `forge help json`, such as `release:list`
+        /// `manifest`, `spec`, `api`, or a document of `forge help json`, such as `release:list`
         #[arg(default_value = "manifest", value_parser = schema_names(), hide_possible_values = true)]
         of: String,
     },

@@ -88,7 +88,7 @@ const EXAMPLES: [(&str, &[&str]); 68] = [
     ("matrix", &["forge matrix --affected"]),
     ("check", &["forge check"]),
     ("graph", &["forge graph --format dot"]),
-    ("schema", &["forge schema spec"]),
+    ("schema", &["forge schema spec", "forge schema api"]),
     ("completions", &["forge completions zsh"]),
 ];
 

@@ -61,7 +61,7 @@ pub(super) struct Calls {
 
 /// What is asked for, beside what it does.
 #[derive(Debug, Default)]
-pub(super) struct Asking {
+pub(super) struct CallOptions {
     pub(super) key: String,
     pub(super) run_after: Option<i64>,
 }
@@ -89,7 +89,7 @@ impl Calls {
     pub(super) async fn ask(
         &self,
         request: JobRequest,
-        asking: Asking,
+        asking: CallOptions,
         caller: &Caller,
     ) -> Result<ServedJob, CallRefusal> {
         self.check(&request, &asking).await?;
@@ -125,7 +125,7 @@ impl Calls {
         }
     }
 
-    async fn check(&self, request: &JobRequest, asking: &Asking) -> Result<(), CallRefusal> {
+    async fn check(&self, request: &JobRequest, asking: &CallOptions) -> Result<(), CallRefusal> {
         let words = [
             ("environment", &request.environment),
             ("name", &request.name),
@@ -241,29 +241,30 @@ impl Calls {
 
     /// The log of a job, or its end, and its document.
     pub(super) fn printed(&self, job: &ServedJob) -> Result<(String, String), CallRefusal> {
-        let log = self.read_end(&JobFolder::log_of(&self.root, job.id, job.attempt))?;
-        let document = self.read_end(&JobFolder::document_of(&self.root, job.id, job.attempt))?;
+        let log = read_end(&JobFolder::log_of(&self.root, job.id, job.attempt))?;
+        let document = read_end(&JobFolder::document_of(&self.root, job.id, job.attempt))?;
         Ok((log, document))
     }
+}
 
-    fn read_end(&self, path: &std::path::Path) -> Result<String, CallRefusal> {
-        use std::io::{Read, Seek, SeekFrom};
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = open_file(path)?;
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(MOST_OF_A_LOG)))?;
-            let mut bytes = Vec::new();
-            file.take(MOST_OF_A_LOG).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        match read() {
-            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) if is_absent(&error) => Ok(String::new()),
-            Err(error) => Err(CallRefusal::new(
-                Code::Internal,
-                format!("cannot read {}: {error}", path.display()),
-            )),
-        }
+/// The end of the file at `path`; nothing if it is not there.
+fn read_end(path: &std::path::Path) -> Result<String, CallRefusal> {
+    use std::io::{Read, Seek, SeekFrom};
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = open_file(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(MOST_OF_A_LOG)))?;
+        let mut bytes = Vec::new();
+        file.take(MOST_OF_A_LOG).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match read() {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if is_absent(&error) => Ok(String::new()),
+        Err(error) => Err(CallRefusal::new(
+            Code::Internal,
+            format!("cannot read {}: {error}", path.display()),
+        )),
     }
 }
 

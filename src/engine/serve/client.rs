@@ -78,7 +78,7 @@ impl RemoteJob {
 
 /// All that a server says of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteAnswer {
+pub struct RemoteReport {
     /// The job.
     pub job: RemoteJob,
     /// What it printed, or the last of it.
@@ -199,12 +199,12 @@ impl DeployClient {
     ///
     /// # Errors
     /// As [`Self::ask`].
-    pub async fn get(&self, id: u32) -> Result<RemoteAnswer, Fault> {
+    pub async fn get(&self, id: u32) -> Result<RemoteReport, Fault> {
         let asked = self.timed(wire::GetRequest { id })?;
         let answer = self.calls().get(asked).await.map_err(|status| self.fault(&status))?;
         let answer = answer.into_inner();
         let job = self.job(answer.deployment)?;
-        Ok(RemoteAnswer { job, log: answer.log, document: answer.document })
+        Ok(RemoteReport { job, log: answer.log, document: answer.document })
     }
 
     /// The newest jobs that `filter` describes.

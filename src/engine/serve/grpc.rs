@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::{
     JobKind, JobRequest,
     callers::Caller,
-    calls::{Asking, Calls, PageWish},
+    calls::{CallOptions, Calls, PageWish},
     messages::{environment_message, event_message, message, milliseconds, state},
     refusal::CallRefusal,
     watch::events,
@@ -55,7 +55,7 @@ impl DeploymentService for GrpcCalls {
             force: asked.force,
         };
         let run_after = asked.run_after.as_ref().map(milliseconds);
-        let asking = Asking { key: asked.idempotency_key, run_after };
+        let asking = CallOptions { key: asked.idempotency_key, run_after };
         let job = self.0.ask(request, asking, &caller).await?;
         Ok(Response::new(wire::DeployResponse { deployment: Some(message(&job)) }))
     }
@@ -120,7 +120,7 @@ impl DeploymentService for GrpcCalls {
             version: asked.to,
             ..JobRequest::default()
         };
-        let asking = Asking { key: asked.idempotency_key, run_after: None };
+        let asking = CallOptions { key: asked.idempotency_key, run_after: None };
         let job = self.0.ask(request, asking, &caller).await?;
         Ok(Response::new(wire::RollbackResponse { deployment: Some(message(&job)) }))
     }

@@ -1,6 +1,6 @@
 //! The same calls as JSON over HTTP, for curl.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use axum::{
     Extension, Router,
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{
     JobKind, JobRequest, JobState, ServedJob,
     callers::Caller,
-    calls::{Asking, Calls, PageWish},
+    calls::{CallOptions, Calls, PageWish},
     messages::{document, environment_document, event_document},
     refusal::CallRefusal,
     watch::events,
@@ -72,12 +72,12 @@ pub(super) fn routes(calls: Arc<Calls>) -> Router {
         .with_state(calls)
 }
 
-fn answer(value: &Value) -> Answer {
+fn answer(value: &Value) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json")];
-    Ok((kind, format!("{value:#}\n")).into_response())
+    (kind, format!("{value:#}\n")).into_response()
 }
 
-fn answer_job(job: &ServedJob) -> Answer {
+fn answer_job(job: &ServedJob) -> Response {
     answer(&json!({ "deployment": document(job) }))
 }
 
@@ -124,8 +124,8 @@ async fn deploy(
         force: asked.force,
     };
     let run_after = asked.run_after.as_deref().map(time).transpose()?;
-    let asking = Asking { key: asked.idempotency_key, run_after };
-    answer_job(&calls.ask(request, asking, &caller).await?)
+    let asking = CallOptions { key: asked.idempotency_key, run_after };
+    Ok(answer_job(&calls.ask(request, asking, &caller).await?))
 }
 
 async fn rollback(
@@ -141,8 +141,8 @@ async fn rollback(
         version: asked.to,
         ..JobRequest::default()
     };
-    let asking = Asking { key: asked.idempotency_key, run_after: None };
-    answer_job(&calls.ask(request, asking, &caller).await?)
+    let asking = CallOptions { key: asked.idempotency_key, run_after: None };
+    Ok(answer_job(&calls.ask(request, asking, &caller).await?))
 }
 
 async fn list(
@@ -182,13 +182,13 @@ async fn list(
     if !page.next.is_empty() {
         found["next_page_token"] = page.next.into();
     }
-    answer(&found)
+    Ok(answer(&found))
 }
 
 async fn one(State(calls): State<Arc<Calls>>, Path(id): Path<String>) -> Answer {
     let job = calls.get(number(&id)?).await?;
     let (log, printed) = calls.printed(&job)?;
-    answer(&json!({ "deployment": document(&job), "log": log, "document": printed }))
+    Ok(answer(&json!({ "deployment": document(&job), "log": log, "document": printed })))
 }
 
 async fn log(State(calls): State<Arc<Calls>>, Path(id): Path<String>) -> Answer {
@@ -196,9 +196,16 @@ async fn log(State(calls): State<Arc<Calls>>, Path(id): Path<String>) -> Answer 
     Ok(calls.printed(&job)?.0.into_response())
 }
 
-async fn watch(State(calls): State<Arc<Calls>>, Path(id): Path<String>) -> Answer {
+async fn watch(
+    State(calls): State<Arc<Calls>>,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Answer {
     let job = calls.get(number(&id)?).await?;
-    let lines = events(calls, job, 0).map(|event| {
+    let offset = query.get("from_offset").map_or(Ok(0), |text| {
+        text.parse().map_err(|_| CallRefusal::wrong("`from_offset` is a number of bytes"))
+    });
+    let lines = events(calls, job, offset?).map(|event| {
         let line = match event {
             Ok(event) => event_document(&event),
             Err(refusal) => json!({ "error": { "message": refusal.message } }),
@@ -214,7 +221,7 @@ async fn cancel(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer {
-    answer_job(&calls.cancel(number(&id)?, &caller).await?)
+    Ok(answer_job(&calls.cancel(number(&id)?, &caller).await?))
 }
 
 async fn retry(
@@ -224,11 +231,11 @@ async fn retry(
     bytes: Bytes,
 ) -> Answer {
     let asked: RetryBody = body(&bytes)?;
-    answer_job(&calls.retry(number(&id)?, asked.idempotency_key, &caller).await?)
+    Ok(answer_job(&calls.retry(number(&id)?, asked.idempotency_key, &caller).await?))
 }
 
 async fn environments(State(calls): State<Arc<Calls>>) -> Answer {
     let found = calls.ground.placements().await?;
     let found: Vec<Value> = found.iter().map(environment_document).collect();
-    answer(&json!({ "environments": found }))
+    Ok(answer(&json!({ "environments": found })))
 }

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
 use super::{
     Admission, JobEnd, JobFilter, JobKind, JobQueue, JobState, NewJob, ServedJob,
     job::now,
-    writer::{Writer, database_fault},
+    writer::{BatchWriter, database_fault},
 };
 use crate::{
     model::{Fault, Kind},
@@ -73,7 +73,7 @@ RETURNING ";
 
 /// A queue in a file.
 pub struct SqliteJobs {
-    writer: Writer,
+    writer: BatchWriter,
     reader: Arc<Mutex<Connection>>,
 }
 
@@ -112,7 +112,7 @@ impl SqliteJobs {
             }
         }
         let reader = open().map_err(|error| within(&error))?;
-        Ok(Self { writer: Writer::begin(db)?, reader: Arc::new(Mutex::new(reader)) })
+        Ok(Self { writer: BatchWriter::begin(db)?, reader: Arc::new(Mutex::new(reader)) })
     }
 
     async fn read<T: Send + 'static>(

@@ -30,7 +30,7 @@ pub enum JobEvent<J> {
     Log(String, u64),
 }
 
-struct Watcher {
+struct JobWatcher {
     calls: Arc<Calls>,
     job: ServedJob,
     offset: u64,
@@ -48,7 +48,7 @@ pub(super) fn events(
 ) -> impl Stream<Item = Result<JobEvent<ServedJob>, CallRefusal>> + Send + 'static {
     let changed = calls.bell.listen();
     let asked = Instant::now();
-    let watcher = Watcher { calls, job, offset, told: None, asked, changed, is_done: false };
+    let watcher = JobWatcher { calls, job, offset, told: None, asked, changed, is_done: false };
     stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         watcher.is_done |= event.is_err();
@@ -56,7 +56,7 @@ pub(super) fn events(
     })
 }
 
-impl Watcher {
+impl JobWatcher {
     async fn next(&mut self) -> Option<Result<JobEvent<ServedJob>, CallRefusal>> {
         loop {
             if self.is_done {

@@ -21,11 +21,11 @@ trait QueuedStep: Send {
 
 /// What writes.
 #[derive(Clone)]
-pub(super) struct Writer {
+pub(super) struct BatchWriter {
     steps: mpsc::Sender<Box<dyn QueuedStep>>,
 }
 
-impl Writer {
+impl BatchWriter {
     /// Starts the thread, which ends when the last clone is gone.
     ///
     /// # Errors
@@ -93,14 +93,18 @@ fn write_all(db: &Connection, steps: &mpsc::Receiver<Box<dyn QueuedStep>>) {
         batch.extend(steps.try_iter().take(MOST_AT_ONCE - 1));
         let began = db.execute_batch("BEGIN IMMEDIATE");
         let committed = began.and_then(|()| {
-            batch.iter_mut().for_each(|step| step.take(db));
+            for step in &mut batch {
+                step.take(db);
+            }
             db.execute_batch("COMMIT").inspect_err(|_| {
                 // What failed to be written is undone; that this fails as well changes nothing.
                 let _ = db.execute_batch("ROLLBACK");
             })
         });
         let committed = committed.map_err(|error| database_fault(&error));
-        batch.into_iter().for_each(|step| step.answer(&committed));
+        for step in batch {
+            step.answer(&committed);
+        }
     }
 }
 
