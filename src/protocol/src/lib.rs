@@ -49,6 +49,8 @@ pub mod deploy {
     pub const DESCRIPTION: &[u8] = include_bytes!("generated/forge.deploy.v1.bin");
 }
 
+pub use prost_types;
+
 pub use build::bazel::remote::execution::v2 as reapi;
 
 #[cfg(test)]
