@@ -84,7 +84,9 @@ impl ServerArgs {
         };
         let token = session.host.environment().get(TOKEN).map(str::trim);
         let token = token.filter(|token| !token.is_empty()).map(str::to_owned);
-        token.iter().for_each(|token| session.host.secrets().add(token));
+        if let Some(token) = &token {
+            session.host.secrets().add(token);
+        }
         let authority = self.server_ca.as_ref().map(read).transpose()?;
         let away = DeployAway { address, token, authority, identity: None };
         let waiting = session.host.runtime()?;
@@ -132,13 +134,13 @@ pub(super) fn ask(
         code = if code == 0 { told(session, server, &ended) } else { code };
     }
     if session.flags.json && !documents.is_empty() {
-        session.say(&format!("{:#}\n", merged(documents)))?;
+        session.say(&format!("{:#}\n", merged(&documents)))?;
     }
     Ok(code)
 }
 
 /// The documents of several jobs as one.
-fn merged(documents: Vec<Value>) -> Value {
+fn merged(documents: &[Value]) -> Value {
     let all = |key: &str| -> Vec<Value> {
         let arrays = documents.iter().filter_map(|it| it[key].as_array());
         arrays.flatten().cloned().collect()

@@ -147,7 +147,9 @@ fn callers(session: &Session, wish: &ServeArgs) -> Result<Callers, Fault> {
         (None, None) => return Ok(Callers::default()),
     };
     let (callers, secrets) = Callers::parse(&text, &place)?;
-    secrets.iter().for_each(|secret| session.host.secrets().add(secret));
+    for secret in &secrets {
+        session.host.secrets().add(secret);
+    }
     Ok(callers)
 }
 
