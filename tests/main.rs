@@ -72,6 +72,7 @@ mod remote_execution;
 mod remote_tasks;
 mod sandbox;
 mod schema;
+mod serve;
 mod services;
 mod stand_in;
 mod style;

@@ -4,6 +4,7 @@ use crate::{
     git::History,
     manifest::{manifest_schema, spec_schema},
     model::{Fault, Kind, counted},
+    serve::openapi,
     workspace::Workspace,
 };
 
@@ -76,6 +77,7 @@ fn warn_of_tags(session: &Session, workspace: &Workspace) -> Result<(), Fault> {
 pub(super) fn schema(session: &Session, of: &str) -> Result<u8, CliError> {
     let schema = match of {
         "spec" => spec_schema(),
+        "api" => openapi(),
         of => document_schema(of).unwrap_or_else(manifest_schema),
     };
     session.say(&format!("{schema:#}\n"))?;

@@ -46,10 +46,10 @@ pub(super) enum MatrixFormat {
     Json,
 }
 
-/// What has a schema: the files that people write, and the documents of `--json`.
+/// What has a schema: the files that people write, the API of `forge serve`, and the documents of `--json`.
 pub(super) fn schema_names() -> PossibleValuesParser {
     let documents = JSON_DOCUMENTS.iter().map(|(name, ..)| *name);
-    PossibleValuesParser::new(["manifest", "spec"].into_iter().chain(documents))
+    PossibleValuesParser::new(["manifest", "spec", "api"].into_iter().chain(documents))
 }
 
 /// What `forge clean` removes.

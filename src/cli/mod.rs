@@ -66,6 +66,7 @@ mod remote;
 mod remove;
 mod run;
 mod self_update;
+mod serve;
 mod services;
 mod session;
 mod shadow;
@@ -217,6 +218,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Deploy(wish) => deploy::deploy(session, &wish),
         Verb::Rollback(wish) => deploy::rollback(session, &wish),
         Verb::Deployments(wish) => deploy::deployments(session, &wish),
+        verb @ (Verb::Serve(_) | Verb::ServeJob(_)) => run_server(session, verb),
         Verb::Attach(wish) => attach::attach(session, &wish),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),
@@ -286,6 +288,15 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::Completions { shell } => Ok(completion::script(session, shell)?),
         Verb::CompletionWords { line, breaks } => Ok(completion::words(session, &line, &breaks)?),
+    }
+}
+
+/// A server for deployments, and what it runs.
+fn run_server(session: &Session, verb: Verb) -> Result<u8, CliError> {
+    match verb {
+        Verb::Serve(wish) => serve::start(session, &wish),
+        Verb::ServeJob(wish) => serve::job(session, &wish),
+        _ => Ok(0),
     }
 }
 

@@ -17,7 +17,7 @@ const SYNONYMS: [(&[&str], &str); 32] = [
     (&["ls", "tasks", "list-tasks"], "list"),
     (&["deps", "dependencies"], "tree"),
     (&["rdeps", "who", "needed-by"], "why"),
-    (&["start", "serve"], "up"),
+    (&["start", "daemon"], "up"),
     (&["kill", "shutdown"], "down"),
     (&["top", "services"], "ps"),
     (&["log", "tail"], "logs"),

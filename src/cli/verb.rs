@@ -86,6 +86,11 @@ pub(super) enum Verb {
     Rollback(super::deploy::RollbackArgs),
     /// Show what runs where, and what was deployed
     Deployments(super::deploy::DeploymentsArgs),
+    /// Deploy what others ask for, over gRPC and HTTP, until Ctrl-C
+    Serve(super::serve::ServeArgs),
+    /// Do what a job of `forge serve` is about
+    #[command(name = "serve:job", hide = true)]
+    ServeJob(super::serve::JobArgs),
     /// Show how services are
     Ps {
         /// Services or groups [default: all services]
@@ -424,9 +429,9 @@ pub(super) enum Verb {
     Migrate(super::migrate::MigrateArgs),
     /// Say what would fail here, and what to do about it
     Doctor,
-    /// Print the JSON Schema of versions.yml, of a spec, or of what `--json` prints
+    /// Print the JSON Schema of versions.yml, of a spec, or of what `--json` prints; or the API of `serve` as OpenAPI
     Schema {
-        /// `manifest`, `spec`, or a document of `forge help json`, such as `release:list`
+        /// `manifest`, `spec`, `api`, or a document of `forge help json`, such as `release:list`
         #[arg(default_value = "manifest", value_parser = schema_names(), hide_possible_values = true)]
         of: String,
     },

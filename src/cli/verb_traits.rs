@@ -45,6 +45,8 @@ impl Verb {
             | Self::CiInit { .. }
             | Self::Remove(_)
             | Self::Schema { .. }
+            | Self::Serve(_)
+            | Self::ServeJob(_)
             | Self::Stop { .. } => false,
             _ => true,
         }

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod probe;
 pub mod release;
 pub mod remote;
+pub mod serve;
 pub mod service;
 pub mod task;
 pub mod ui;

@@ -25,8 +25,8 @@ use crate::{
 pub const DETACHED: &str = "services-";
 
 /// Starts `command`, which names a program and its arguments, and leaves it alone. It gets
-/// `environment`, what forge was started with, but for variables that begin with `withheld`; what it prints goes to `output`,
-/// anew. `mark` begins with [`DETACHED`].
+/// `environment`, what forge was started with, but for variables that begin with `withheld`; what it prints goes to the first
+/// of `outputs`, and errors to the second, anew. `mark` begins with [`DETACHED`].
 ///
 /// # Errors
 /// `Failed` if it cannot be started.
@@ -35,7 +35,7 @@ pub fn start_detached(
     command: &Command,
     mark: &str,
     withheld: &str,
-    output: &Path,
+    outputs: (&Path, &Path),
 ) -> Result<ProcessId, Fault> {
     let inherited = Inherited::from_environment(environment);
     let path = inherited.path(command);
@@ -45,8 +45,14 @@ pub fn start_detached(
     let cannot = |error: &std::io::Error| Fault::io(format!("cannot start `{}`", words[0]), error);
     let found = program::find(&words[0], &path, &command.dir)
         .map_err(|_| Fault::new(Kind::Failed, format!("`{}` cannot be executed", words[0])))?;
-    let file =
-        anew(output).map_err(|e| Fault::io(format!("cannot write {}", output.display()), &e))?;
+    let new = |path: &Path| {
+        anew(path).map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))
+    };
+    let output = new(outputs.0)?;
+    let errors = match outputs.0 == outputs.1 {
+        true => output.try_clone().map_err(|e| cannot(&e))?,
+        false => new(outputs.1)?,
+    };
     let mut process = Process::new(found);
     process.args(&words[1..]).current_dir(&command.dir).process_group(0);
     inherited.apply(&mut process, command, &path);
@@ -55,7 +61,7 @@ pub fn start_detached(
         process.env_remove(name);
     }
     process.env(strays::VARIABLE, mark).stdin(Stdio::null());
-    process.stdout(file.try_clone().map_err(|e| cannot(&e))?).stderr(file);
+    process.stdout(output).stderr(errors);
     let _unmarked = Unmarked::begin();
     let mut child = process.spawn().map_err(|e| cannot(&e))?;
     let number = i32::try_from(child.id()).unwrap_or_default();

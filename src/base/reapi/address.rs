@@ -58,7 +58,7 @@ impl ServerAddress {
 
     /// The address as HTTP/2 has it.
     #[must_use]
-    pub(super) fn uri(&self) -> String {
+    pub fn uri(&self) -> String {
         self.text.replacen("grpc", "http", 1)
     }
 }

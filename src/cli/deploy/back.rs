@@ -8,11 +8,13 @@ use crate::{
         missing_secrets,
     },
     model::{Fault, Kind, Name, suggestion},
+    serve::{JobKind, JobRequest},
     workspace::{Deploy, DeployEnvironment, Workspace},
 };
 
 use super::{
     super::{CliError, session::Session},
+    away::{self, AskingArgs, ServerArgs},
     carry_out,
     desk::DeployDesk,
     environment,
@@ -21,6 +23,10 @@ use super::{
 /// What can be written behind `forge rollback`.
 #[derive(Debug, clap::Args)]
 pub(in super::super) struct RollbackArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    asking: AskingArgs,
     /// The environment
     #[arg(value_name = "ENVIRONMENT")]
     environment: String,
@@ -33,6 +39,16 @@ pub(in super::super) struct RollbackArgs {
 
 /// Brings an earlier version back.
 pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Result<u8, CliError> {
+    if let Some(server) = wish.server.open(session)? {
+        let request = JobRequest {
+            kind: JobKind::Rollback,
+            environment: wish.environment.clone(),
+            name: wish.name.clone().unwrap_or_default(),
+            version: wish.to.clone().unwrap_or_default(),
+            ..JobRequest::default()
+        };
+        return away::ask(session, &server, &[request], &wish.asking);
+    }
     let workspace = session.workspace()?;
     let environment = environment(&workspace, &wish.environment)?;
     let desk = DeployDesk::open(session, &workspace)?;

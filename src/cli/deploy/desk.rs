@@ -12,6 +12,9 @@ use crate::{
 
 use super::{super::session::Session, outside::RecordHome};
 
+/// The variable by which a server tells the process of a job who asked for it.
+pub(in super::super) const REQUESTED: &str = "FORGE_REQUESTED_BY";
+
 /// Who is told a line.
 type Listener<'a> = &'a (dyn Fn(&str) + Sync);
 
@@ -67,7 +70,10 @@ impl DeployDesk {
             variables: session.host.environment(),
             settings: self.settings.clone(),
             surroundings,
-            run: format!("{}{url}", surroundings.describe()),
+            run: match session.host.environment().get(REQUESTED) {
+                Some(run) => run.to_owned(),
+                None => format!("{}{url}", surroundings.describe()),
+            },
             tell,
             line,
         }
@@ -97,7 +103,7 @@ pub(super) fn journal(
     workspace: &Workspace,
     settings: &StoreSettings,
 ) -> Result<(Journal, Vec<Deployment>), Fault> {
-    let journal = Journal::in_folder(&folder(workspace)?)?;
+    let journal = Journal::in_folder(&ledger_folder(workspace)?)?;
     let Some(home) = RecordHome::find(session, workspace) else { return Ok((journal, Vec::new())) };
     let active = match home.api(session, settings)? {
         Some(api) => home.restore(session, workspace, &api, &journal)?,
@@ -106,15 +112,31 @@ pub(super) fn journal(
     Ok((journal, active))
 }
 
-fn folder(workspace: &Workspace) -> Result<PathBuf, Fault> {
-    if let Some(LedgerHome::Folder(named)) = &workspace.ledger {
-        return Ok(named.clone());
+/// The ledger of `workspace`.
+pub(in super::super) fn ledger_of(
+    session: &Session,
+    workspace: &Workspace,
+) -> Result<Journal, Fault> {
+    journal(session, workspace, &session.store_settings(workspace)).map(|(journal, _)| journal)
+}
+
+fn ledger_folder(workspace: &Workspace) -> Result<PathBuf, Fault> {
+    match &workspace.ledger {
+        Some(LedgerHome::Folder(named)) => Ok(named.clone()),
+        _ => data_folder(workspace, "deployments"),
     }
+}
+
+/// The folder of `workspace` among the user's data that is for `purpose`.
+pub(in super::super) fn data_folder(
+    workspace: &Workspace,
+    purpose: &str,
+) -> Result<PathBuf, Fault> {
     // As a store of its own has it, whose name tells this workspace from others of the same name.
     match default_url(&workspace.project, &workspace.layout)? {
         StoreUrl::Dir(store) => {
             let name = store.file_name().map(PathBuf::from).unwrap_or_default();
-            Ok(workspace.layout.user().data()?.join("deployments").join(name))
+            Ok(workspace.layout.user().data()?.join(purpose).join(name))
         }
         _ => Err(Fault::new(Kind::Usage, "there is no folder for the ledger of deployments")
             .hint("name one in versions.yml: `ledger: FOLDER`")),

@@ -1,5 +1,6 @@
 //! `forge deploy`, `rollback` and `deployments`: what is released, brought into an environment.
 
+mod away;
 mod back;
 mod desk;
 mod outside;
@@ -16,17 +17,24 @@ use crate::{
     },
     model::{Fault, Kind, Name, nearest, shown_url},
     report::render_fault,
+    serve::{JobKind, JobRequest},
     workspace::{DeployEnvironment, Workspace},
 };
 
 use super::{CliError, session::Session, versions};
+use away::{AskingArgs, ServerArgs};
 pub(super) use back::{RollbackArgs, rollback};
 use desk::DeployDesk;
-pub(super) use shown::{DeploymentsArgs, deployments};
+pub(super) use desk::{REQUESTED, data_folder, ledger_of};
+pub(super) use shown::{DeploymentsArgs, deployments, placement_notes};
 
 /// What can be written behind `forge deploy`.
 #[derive(Debug, clap::Args)]
 pub(super) struct DeployArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    asking: AskingArgs,
     /// The environment
     #[arg(value_name = "ENVIRONMENT")]
     environment: String,
@@ -57,6 +65,9 @@ pub(super) fn deploy(session: &Session, wish: &DeployArgs) -> Result<u8, CliErro
             return Err(Fault::new(Kind::Usage, what).hint(hint).into());
         }
     };
+    if let Some(server) = wish.server.open(session)? {
+        return away::ask(session, &server, &requests(session, wish), &wish.asking);
+    }
     let from = wish.from.as_deref();
     let wanted = WantedDeploys {
         environment: &wish.environment,
@@ -66,6 +77,25 @@ pub(super) fn deploy(session: &Session, wish: &DeployArgs) -> Result<u8, CliErro
         target: wish.target.as_deref(),
     };
     bring(session, &wanted, false).map(|deployed| deployed.code)
+}
+
+/// What a server is asked for: each subsystem by itself, or all together.
+fn requests(session: &Session, wish: &DeployArgs) -> Vec<JobRequest> {
+    let text = |given: &Option<String>| given.clone().unwrap_or_default();
+    let request = |name: &str| JobRequest {
+        kind: JobKind::Deploy,
+        environment: wish.environment.clone(),
+        name: name.to_owned(),
+        version: text(&wish.version),
+        from: text(&wish.from),
+        target: text(&wish.target),
+        timeout: wish.timeout.and_then(|it| u64::try_from(it.as_millis()).ok()),
+        force: session.flags.force,
+    };
+    match wish.names.as_slice() {
+        [] => vec![request("")],
+        names => names.iter().map(|name| request(name)).collect(),
+    }
 }
 
 /// What is wanted where.

@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     super::{CliError, session::Session},
+    away::{self, AwayDeployments, AwayWish, ServerArgs},
     desk, environment,
 };
 
@@ -21,6 +22,10 @@ const SHOWN: usize = 20;
 /// What can be written behind `forge deployments`.
 #[derive(Debug, clap::Args)]
 pub(in super::super) struct DeploymentsArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    away: AwayWish,
     /// The environment, for what was deployed to it [default: what runs in each]
     #[arg(value_name = "ENVIRONMENT")]
     environment: Option<String>,
@@ -34,6 +39,14 @@ pub(in super::super) fn deployments(
     session: &Session,
     wish: &DeploymentsArgs,
 ) -> Result<u8, CliError> {
+    if let Some(server) = wish.server.open(session)? {
+        let wish = AwayDeployments {
+            environment: wish.environment.as_deref(),
+            log: wish.log,
+            wish: &wish.away,
+        };
+        return away::deployments(session, &server, &wish);
+    }
     let workspace = session.workspace()?;
     let (ledger, _) = desk::journal(session, &workspace, &session.store_settings(&workspace))?;
     let history = ledger.history()?;
@@ -139,7 +152,8 @@ fn overview(workspace: &Workspace, history: &DeployHistory) -> Table {
     for environment in &workspace.environments {
         for name in workspace.deploys.keys() {
             let (place, name) = (environment.name.as_str(), name.as_str());
-            let (current, notes) = (history.current(place, name), notes(history, place, name));
+            let (current, notes) =
+                (history.current(place, name), placement_notes(history, place, name));
             if current.is_none() && notes.is_empty() {
                 continue;
             }
@@ -158,7 +172,11 @@ fn overview(workspace: &Workspace, history: &DeployHistory) -> Table {
 }
 
 /// What should be known of `name` in `place`.
-fn notes(history: &DeployHistory, place: &str, name: &str) -> Vec<String> {
+pub(in super::super) fn placement_notes(
+    history: &DeployHistory,
+    place: &str,
+    name: &str,
+) -> Vec<String> {
     let holds = history.holds(place, name).into_iter();
     let holds = holds.map(|it| format!("held against {} (deployment {})", it.version, it.id));
     let doubt = history.doubt(place, name);
@@ -197,7 +215,7 @@ fn document(workspace: &Workspace, history: &DeployHistory, place: Option<&str>)
                 "name": name,
                 "version": current.map(|it| it.version.as_str()),
                 "deployment": current.map(|it| it.id),
-                "notes": notes(history, place, name),
+                "notes": placement_notes(history, place, name),
             }));
         }
     }

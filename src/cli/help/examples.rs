@@ -1,7 +1,7 @@
 //! An example for each verb. A test parses them all.
 
 /// Lines that people can copy, by verb.
-const EXAMPLES: [(&str, &[&str]); 67] = [
+const EXAMPLES: [(&str, &[&str]); 68] = [
     ("init", &["forge init", "forge init --dry-run"]),
     (
         "add",
@@ -63,6 +63,13 @@ const EXAMPLES: [(&str, &[&str]); 67] = [
     ("rollback", &["forge rollback production api", "forge rollback production api --to v1.1.0"]),
     ("ci:deploy", &["forge ci:deploy"]),
     ("deployments", &["forge deployments", "forge deployments test", "forge deployments --log 7"]),
+    (
+        "serve",
+        &[
+            "forge serve",
+            "forge serve --listen 0.0.0.0:7420 --tokens tokens --certificate cert.pem --key key.pem",
+        ],
+    ),
     ("outdated", &["forge outdated"]),
     ("bump", &["forge bump nats", "forge bump nats v2.11.0"]),
     ("lock", &["forge lock --update"]),
@@ -81,7 +88,7 @@ const EXAMPLES: [(&str, &[&str]); 67] = [
     ("matrix", &["forge matrix --affected"]),
     ("check", &["forge check"]),
     ("graph", &["forge graph --format dot"]),
-    ("schema", &["forge schema spec"]),
+    ("schema", &["forge schema spec", "forge schema api"]),
     ("completions", &["forge completions zsh"]),
 ];
 

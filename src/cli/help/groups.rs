@@ -52,7 +52,11 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
             "history",
         ],
     },
-    VerbGroup { title: "Deploy", is_told: false, verbs: &["deploy", "rollback", "deployments"] },
+    VerbGroup {
+        title: "Deploy",
+        is_told: false,
+        verbs: &["deploy", "rollback", "deployments", "serve"],
+    },
     VerbGroup {
         title: "Versions",
         is_told: false,

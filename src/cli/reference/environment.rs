@@ -132,6 +132,20 @@ const VARIABLES: &[Chapter] = &[
         ],
     ),
     (
+        "A server for deployments",
+        &[
+            (
+                &["FORGE_SERVE_TOKENS"],
+                "For `forge serve`: who may ask, as `NAME=TOKEN` between commas, if no file is named. Its deployments do not see it.",
+            ),
+            (&["FORGE_SERVER_TOKEN"], "For `--server`: the token that the server knows."),
+            (
+                &["FORGE_REQUESTED_BY"],
+                "Set by `forge serve` for what it runs: which of its deployments that is, and who asked for it.",
+            ),
+        ],
+    ),
+    (
         "S3",
         &[
             (&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"], "Keys."),

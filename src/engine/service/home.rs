@@ -190,6 +190,12 @@ impl ServicePaths {
     }
 }
 
+/// The mark of a process that outlives the command that starts it and is not a service: only this user's forge
+/// can make it, as [`is_service`] tells. `key` has letters and digits.
+pub fn detached_mark(key_of_user: &SealKey, key: &str) -> String {
+    format!("{DETACHED}{key}-{}", key_of_user.code(PURPOSE, key.as_bytes()))
+}
+
 /// Whether `mark` is one that the forge of the user with this key gave to the services of some workspace.
 /// They outlive the command that started them.
 #[must_use]

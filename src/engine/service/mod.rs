@@ -27,7 +27,7 @@ mod supervisor;
 
 use std::collections::BTreeSet;
 
-pub use home::{ServicePaths, is_service};
+pub use home::{ServicePaths, detached_mark, is_service};
 pub use lower::{DownGuard, lower, lower_all};
 pub use raise::{UpReport, UpRequest, raise};
 pub use renewal::interrupted;

@@ -120,8 +120,9 @@ impl<'a> Supervisor<'a> {
         command.inherit = inherit;
         command.path.push(home.layout().bin());
         command.env.insert(SHELL.0.into(), SHELL.1.into());
-        let process =
-            start_detached(environment, &command, &home.sealed_mark(), WITHHELD, &home.output())?;
+        let (mark, output) = (home.sealed_mark(), home.output());
+        let outputs = (output.as_path(), output.as_path());
+        let process = start_detached(environment, &command, &mark, WITHHELD, outputs)?;
         let supervisor = Self { home, record: ServiceRecord { process, binaries } };
         supervisor.remember()?;
         supervisor.wait_for_its_answer()?;

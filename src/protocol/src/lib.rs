@@ -1,5 +1,5 @@
-//! The messages and calls of the Remote Execution API (REAPI v2), of the transfer of blobs that it uses, and of
-//! the details of errors: as `src/protocol/generator` writes them from `src/protocol/protos`.
+//! The messages and calls of the Remote Execution API (REAPI v2), of the transfer of blobs that it uses, of
+//! the details of errors, and of `forge serve`: as `src/protocol/generator` writes them from `src/protocol/protos`.
 
 /// Packages that begin with `build`.
 #[allow(clippy::all, missing_docs)]
@@ -40,6 +40,15 @@ pub mod google {
     }
 }
 
+/// The API of `forge serve`.
+#[allow(clippy::all, missing_docs)]
+pub mod deploy {
+    include!("generated/forge.deploy.v1.rs");
+
+    /// What the API is, for those who ask a server: a `FileDescriptorSet`.
+    pub const DESCRIPTION: &[u8] = include_bytes!("generated/forge.deploy.v1.bin");
+}
+
 pub use prost_types;
 
 pub use build::bazel::remote::execution::v2 as reapi;
@@ -69,7 +78,8 @@ mod tests {
         }
         let digest = digest.finish();
         let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        for path in files(&folder.join("src/generated")) {
+        let is_code = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "rs");
+        for path in files(&folder.join("src/generated")).into_iter().filter(is_code) {
             let code = fs::read_to_string(&path).unwrap();
             assert!(
                 code.contains(&format!("// Inputs: sha256:{digest}\n")),

@@ -3,18 +3,24 @@
 
 use std::{error::Error, fs, path::Path};
 
+use prost::Message;
 use sha2::{Digest, Sha256};
 
-const ROOTS: [&str; 3] = [
+const ROOTS: [&str; 4] = [
     "build/bazel/remote/execution/v2/remote_execution.proto",
     "google/bytestream/bytestream.proto",
     "google/rpc/error_details.proto",
+    "forge/deploy/v1/deploy.proto",
 ];
 
+/// The API of forge itself, whose description is kept as well: for those who ask a server what it can.
+const OWN: &str = "forge/deploy/v1/deploy.proto";
+
 /// What of the generated files is kept: nothing refers to the annotations of HTTP.
-const KEPT: [&str; 5] = [
+const KEPT: [&str; 6] = [
     "build.bazel.remote.execution.v2.rs",
     "build.bazel.semver.rs",
+    "forge.deploy.v1.rs",
     "google.bytestream.rs",
     "google.longrunning.rs",
     "google.rpc.rs",
@@ -29,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = protox::compile(&roots, [&protos])?;
     tonic_prost_build::configure()
         .build_transport(false)
-        .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
+        .server_mod_attribute("build", "#[cfg(feature = \"server\")]")
+        .server_mod_attribute("google", "#[cfg(feature = \"server\")]")
         .disable_comments(["."])
         .bytes(".")
         .emit_rerun_if_changed(false)
@@ -38,9 +45,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let digest = digest_of_inputs(protocol)?;
     for name in KEPT {
         let code = fs::read_to_string(scratch.join(name))?;
-        let notice = "// Generated from ../../protos, which are under the Apache License 2.0: see their notices.";
+        let notice = match name.starts_with("forge.") {
+            true => "// Generated from ../../protos/forge.",
+            false => "// Generated from ../../protos, which are under the Apache License 2.0: see their notices.",
+        };
         fs::write(out.join(name), format!("{notice}\n// Inputs: sha256:{digest}\n{code}"))?;
     }
+    let own = protox::compile([protos.join(OWN)], [&protos])?;
+    fs::write(out.join("forge.deploy.v1.bin"), own.encode_to_vec())?;
     fs::remove_dir_all(&scratch)?;
     Ok(())
 }
