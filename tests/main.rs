@@ -58,6 +58,7 @@ mod places;
 mod planning;
 mod platforms;
 mod poison;
+mod previews;
 mod problems;
 mod promises;
 mod pulumi;

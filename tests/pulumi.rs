@@ -196,3 +196,35 @@ fn killed_at_any_moment_no_two_updates_meet_and_no_plugin_stays() {
     let known = ["succeeded", "failed", "cancelled", "interrupted"];
     assert!(cloud.states().iter().all(|state| known.contains(&state.as_str())));
 }
+
+#[test]
+fn a_preview_is_a_stack_that_goes_and_a_stack_of_others_is_named() {
+    let Some(cloud) = Cloud::new("") else { return };
+    let manifest = cloud.sandbox.read("versions.yml");
+    let preview = "environments: { preview: { pull_request: true }, test";
+    cloud.sandbox.write("versions.yml", &manifest.replace("environments: { test", preview));
+    cloud.forge("preview --pr 7").succeeds();
+    assert_eq!(cloud.sandbox.read("first"), "v1");
+    let stacks = || {
+        let folder = cloud.sandbox.beside("state/.pulumi/stacks/shop");
+        let files = std::fs::read_dir(folder).unwrap().flatten();
+        let names = files.map(|it| it.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<_> = names.filter(|it| it.ends_with(".json")).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(stacks(), ["pr-7.json"]);
+    let mut other = Command::new(cloud.programs.join("pulumi"));
+    let init = ["stack", "init", "pr-9", "--non-interactive", "-C", "infra"];
+    other.args(init).current_dir(cloud.sandbox.root()).envs(cloud.variables());
+    assert!(other.output().unwrap().status.success());
+    std::fs::remove_file(cloud.sandbox.path("infra/Pulumi.pr-9.yaml")).unwrap();
+    cloud
+        .forge("preview:sweep")
+        .succeeds()
+        .says("the stack `infra:pr-9` of pull request 9 is left")
+        .says("1 preview left, 1 not known");
+    cloud.forge("preview:destroy 7").succeeds().says("is removed from pr-7");
+    assert!(!cloud.sandbox.path("first").exists());
+    assert_eq!(stacks(), ["pr-9.json"]);
+}

@@ -183,6 +183,13 @@ static FORM: Mapping = Mapping {
         .default("those of `run`")
         .example("./switch-back.sh {{ version }}"),
         field(
+            "destroy",
+            Optional,
+            COMMANDS,
+            "The commands that remove it from the environment of a pull request. What Pulumi deploys is removed by Pulumi.",
+        )
+        .example("ssh preview.example.org rm -rf /srv/{{ environment }}"),
+        field(
             "stack",
             Optional,
             Text("a name such as `shop-{{ environment }}`"),

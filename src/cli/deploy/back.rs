@@ -15,7 +15,7 @@ use super::{
     super::{CliError, session::Session},
     carry_out,
     desk::DeployDesk,
-    environment,
+    lasting,
 };
 
 /// What can be written behind `forge rollback`.
@@ -34,7 +34,7 @@ pub(in super::super) struct RollbackArgs {
 /// Brings an earlier version back.
 pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
-    let environment = environment(&workspace, &wish.environment)?;
+    let environment = lasting(&workspace, &wish.environment)?;
     let desk = DeployDesk::open(session, &workspace)?;
     let history = desk.ledger.history()?;
     let who = subject(&workspace, environment, &history, wish.name.as_deref())?;

@@ -3,7 +3,9 @@
 mod back;
 mod desk;
 mod outside;
+mod preview;
 mod shown;
+mod sweep;
 
 use std::collections::BTreeSet;
 
@@ -22,7 +24,9 @@ use crate::{
 use super::{CliError, session::Session, versions};
 pub(super) use back::{RollbackArgs, rollback};
 use desk::DeployDesk;
+pub(super) use preview::{DestroyArgs, PreviewArgs, destroy, preview};
 pub(super) use shown::{DeploymentsArgs, deployments};
+pub(super) use sweep::sweep;
 
 /// What can be written behind `forge deploy`.
 #[derive(Debug, clap::Args)]
@@ -92,6 +96,10 @@ pub(super) fn for_ci(
     environment: &str,
     words: &[String],
 ) -> Result<Deployed, CliError> {
+    let is_preview = |it: &DeployEnvironment| it.is_preview && it.name == environment;
+    if session.workspace()?.environments.iter().any(is_preview) {
+        return preview::for_pull_request(session, words, None);
+    }
     let wanted = WantedDeploys { environment, words, from: None, limit: None, target: None };
     bring(session, &wanted, true)
 }
@@ -99,7 +107,7 @@ pub(super) fn for_ci(
 fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<Deployed, CliError> {
     let (workspaces, names) = versions::workspaces(session, wanted.words)?;
     let workspace = workspaces.any();
-    let environment = environment(workspace, wanted.environment)?;
+    let environment = lasting(workspace, wanted.environment)?;
     let from = wanted.from.map(|from| self::environment(workspace, from)).transpose()?;
     // CI selects what it works on, and not what is deployed of it.
     let names = deployable(workspace, names, !wanted.words.is_empty() && !is_ci)?;
@@ -110,6 +118,7 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
         environment,
         names,
         from: from.map(|from| from.name.as_str()),
+        built: None,
         forced: session.flags.force,
         variables: session.host.environment(),
         surroundings: session.surroundings(),
@@ -179,6 +188,17 @@ pub(super) fn environment<'w>(
             fault.hint(format!("write in versions.yml: `environments: {{ {name}: {{}} }}`"))
         }
     })
+}
+
+/// The environment called `name`, which is not for pull requests.
+fn lasting<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w DeployEnvironment, Fault> {
+    let found = environment(workspace, name)?;
+    match found.is_preview {
+        false => Ok(found),
+        true => Err(Fault::new(Kind::Usage, format!("`{name}` is for pull requests")).hint(
+            "`forge preview` deploys what is here for one, `forge preview:destroy` removes it",
+        )),
+    }
 }
 
 /// Those of `names` that can be deployed; all must, if they were named.
@@ -293,8 +313,10 @@ fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
         if !session.flags.quiet {
             let place = order.words.url.as_ref();
             let place = place.map_or(String::new(), |url| format!(", at {}", shown_url(url)));
+            let does = if order.destroys { "is removed from" } else { "runs in" };
+            let place = if order.destroys { String::new() } else { place };
             let text = format!(
-                "{} runs in {}{place} (deployment {})",
+                "{} {does} {}{place} (deployment {})",
                 order.label(),
                 order.environment.name,
                 end.id
@@ -303,8 +325,9 @@ fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
         }
         return;
     };
+    let failed = if order.destroys { "was not removed from" } else { "was not deployed to" };
     let what = format!(
-        "{} was not deployed to {}: deployment {} {}",
+        "{} {failed} {}: deployment {} {}",
         order.label(),
         order.environment.name,
         end.id,
@@ -323,6 +346,8 @@ fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
         (Some((version, id)), _) => fault.hint(format!(
             "{version} could not be brought back either (deployment {id}): look what runs there, then `forge deploy` or `forge rollback`"
         )),
+        (None, _) if order.environment.is_preview => fault
+            .hint(format!("`forge deployments --log {}` shows what it printed", end.id)),
         (None, _) => fault.hint(format!(
             "`forge deployments --log {}` shows what it printed; `forge rollback {} {}` goes back",
             end.id, order.environment.name, order.name

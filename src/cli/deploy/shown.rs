@@ -40,8 +40,12 @@ pub(in super::super) fn deployments(
     if let Some(id) = wish.log {
         return log(session, &ledger, &history, id);
     }
-    let place = wish.environment.as_ref().map(|name| environment(&workspace, name)).transpose()?;
-    let place = place.map(|it| it.name.as_str());
+    let places = places(&workspace, &history);
+    let place = match &wish.environment {
+        Some(name) if places.contains(name) => Some(name.as_str()),
+        Some(name) => Some(environment(&workspace, name)?.name.as_str()),
+        None => None,
+    };
     if session.flags.json {
         let document = document(&workspace, &history, place);
         session.say(&format!("{document:#}\n"))?;
@@ -126,6 +130,18 @@ fn table_of(history: &DeployHistory, place: &str) -> Table {
     table
 }
 
+/// All environments: those of the workspace, and those of pull requests that something was deployed to.
+fn places(workspace: &Workspace, history: &DeployHistory) -> Vec<String> {
+    let lasting = workspace.environments.iter().filter(|it| !it.is_preview);
+    let mut all: Vec<String> = lasting.map(|it| it.name.clone()).collect();
+    for one in history.all.values().filter(|it| it.pull_request.is_some()) {
+        if !all.contains(&one.environment) {
+            all.push(one.environment.clone());
+        }
+    }
+    all
+}
+
 /// What runs where.
 fn overview(workspace: &Workspace, history: &DeployHistory) -> Table {
     let mut table = Table::new([
@@ -136,9 +152,9 @@ fn overview(workspace: &Workspace, history: &DeployHistory) -> Table {
         ("since", Align::Left),
         ("", Align::Left),
     ]);
-    for environment in &workspace.environments {
+    for place in &places(workspace, history) {
         for name in workspace.deploys.keys() {
-            let (place, name) = (environment.name.as_str(), name.as_str());
+            let (place, name) = (place.as_str(), name.as_str());
             let (current, notes) = (history.current(place, name), notes(history, place, name));
             if current.is_none() && notes.is_empty() {
                 continue;
@@ -181,6 +197,8 @@ fn line(one: &Deployment) -> Value {
         "since": one.since(),
         "url": one.url,
         "back_from": one.back_from,
+        "pull_request": one.pull_request,
+        "destroys": one.destroys,
         "changes": one.changes.iter().map(change).collect::<Vec<_>>(),
     })
 }
@@ -188,9 +206,9 @@ fn line(one: &Deployment) -> Value {
 fn document(workspace: &Workspace, history: &DeployHistory, place: Option<&str>) -> Value {
     let is_meant = |name: &str| place.is_none_or(|place| place == name);
     let mut environments = Vec::new();
-    for environment in workspace.environments.iter().filter(|it| is_meant(&it.name)) {
+    for place in places(workspace, history).iter().filter(|it| is_meant(it)) {
         for name in workspace.deploys.keys() {
-            let (place, name) = (environment.name.as_str(), name.as_str());
+            let (place, name) = (place.as_str(), name.as_str());
             let current = history.current(place, name);
             environments.push(json!({
                 "environment": place,

@@ -1,7 +1,7 @@
 //! An example for each verb. A test parses them all.
 
 /// Lines that people can copy, by verb.
-const EXAMPLES: [(&str, &[&str]); 67] = [
+const EXAMPLES: [(&str, &[&str]); 70] = [
     ("init", &["forge init", "forge init --dry-run"]),
     (
         "add",
@@ -63,6 +63,9 @@ const EXAMPLES: [(&str, &[&str]); 67] = [
     ("rollback", &["forge rollback production api", "forge rollback production api --to v1.1.0"]),
     ("ci:deploy", &["forge ci:deploy"]),
     ("deployments", &["forge deployments", "forge deployments test", "forge deployments --log 7"]),
+    ("preview", &["forge preview", "forge preview api --pr 7"]),
+    ("preview:destroy", &["forge preview:destroy 7"]),
+    ("preview:sweep", &["forge preview:sweep"]),
     ("outdated", &["forge outdated"]),
     ("bump", &["forge bump nats", "forge bump nats v2.11.0"]),
     ("lock", &["forge lock --update"]),

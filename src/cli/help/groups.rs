@@ -50,7 +50,18 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
             "history",
         ],
     },
-    VerbGroup { title: "Deploy", is_told: false, verbs: &["deploy", "rollback", "deployments"] },
+    VerbGroup {
+        title: "Deploy",
+        is_told: false,
+        verbs: &[
+            "deploy",
+            "rollback",
+            "deployments",
+            "preview",
+            "preview:destroy",
+            "preview:sweep",
+        ],
+    },
     VerbGroup {
         title: "Versions",
         is_told: false,

@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::{Seek, Write},
+    io::{Read, Seek, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     archive::{Hasher, Unpacker},
-    disk::Folder,
+    disk::{Folder, open_file},
     image::image_tag,
     model::{Fault, Kind, Name, Revision, Sha256, asset_name},
     probe::builder_of_asset,
@@ -43,12 +43,20 @@ pub enum Artifact {
         /// The digest of the packed bytes, with `sha256:`.
         digest: String,
     },
+    /// What was packed here, and is in no release: only pull requests have that deployed.
+    Packed {
+        /// The name of the asset.
+        asset: String,
+        /// The digest of the packed bytes, with `sha256:`.
+        digest: String,
+    },
 }
 
 impl Artifact {
     /// Its digest, with `sha256:`.
     pub fn digest(&self) -> &str {
-        let (Self::Image { digest, .. } | Self::Asset { digest, .. }) = self;
+        let (Self::Image { digest, .. } | Self::Asset { digest, .. } | Self::Packed { digest, .. }) =
+            self;
         digest
     }
 
@@ -56,7 +64,7 @@ impl Artifact {
     pub fn image(&self) -> Option<&str> {
         match self {
             Self::Image { repository, .. } => Some(repository),
-            Self::Asset { .. } => None,
+            Self::Asset { .. } | Self::Packed { .. } => None,
         }
     }
 
@@ -222,6 +230,17 @@ impl ArtifactFinder<'_> {
                 unpack(label, file, files.clone()).await?;
                 Ok(Some(files))
             }
+            Artifact::Packed { asset, .. } => {
+                let (packed, found) = packed(&self.workspace.layout.dist().join(asset))?;
+                if found != sha256 {
+                    let what = format!("{asset} was replaced since it was packed");
+                    return Err(Fault::new(Kind::Verification, what)
+                        .because(format!("its sha256 is {found}, expected is {sha256}")));
+                }
+                let files = into.path().join("files");
+                unpack(asset.clone(), packed, files.clone()).await?;
+                Ok(Some(files))
+            }
         }
     }
 
@@ -247,6 +266,20 @@ impl ArtifactFinder<'_> {
                 }
                 Err(broken) => beginnings.again(broken)?,
             }
+        }
+    }
+}
+
+/// The packed file at `path`, and its digest.
+fn packed(path: &Path) -> Result<(File, Sha256), Fault> {
+    let cannot = |error: &std::io::Error| Fault::io("cannot read what was packed", error);
+    let mut file = open_file(path).map_err(|error| cannot(&error))?;
+    let mut hasher = Hasher::new();
+    let mut part = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut part).map_err(|error| cannot(&error))? {
+            0 => return Ok((file, hasher.finish())),
+            size => hasher.update(&part[..size]),
         }
     }
 }

@@ -94,14 +94,24 @@ impl Deployer<'_> {
             return Err(fault);
         }
         let staging = stage(&self.host.workspace.layout)?;
-        let files = self.host.finder.fetch(&order.name, &order.artifact, staging.folder()).await?;
+        let files = match order.destroys {
+            true => None,
+            false => self.host.finder.fetch(&order.name, &order.artifact, staging.folder()).await?,
+        };
         let frame = self.frame(order, id, files.as_deref());
         let commands = order.commands();
         let step =
             |state, why: &str| self.host.ledger.advance(id, vec![StateChange::now(state, why)]);
-        step(DeployState::Deploying, &format!("{} is there, as its digest says", order.label()))?;
+        let (why, doing) = match order.destroys {
+            true => (format!("{} is removed", order.label()), ("destroying", "in")),
+            false => {
+                (format!("{} is there, as its digest says", order.label()), ("deploying", "to"))
+            }
+        };
+        step(DeployState::Deploying, &why)?;
         progress.began = true;
-        (self.host.tell)(&format!("deploying {} to {}", order.label(), order.environment.name));
+        let (doing, place) = doing;
+        (self.host.tell)(&format!("{doing} {} {place} {}", order.label(), order.environment.name));
         if let Some(program) = &order.deploy.pulumi {
             self.by_pulumi(order, &frame, program, (id, staging.folder())).await?;
         }
@@ -109,6 +119,9 @@ impl Deployer<'_> {
             self.retried(order, &frame, command).await?;
         }
         step(DeployState::Verifying, "its commands succeeded")?;
+        if order.destroys {
+            return Ok(());
+        }
         for command in &order.deploy.smoke {
             let ran = self.run(order, &frame, command).await;
             ran.map_err(|fault| {

@@ -77,6 +77,7 @@ impl Deployer<'_> {
         let is_wanted = began
             && order.deploy.rolls_back
             && order.back_from.is_none()
+            && !order.destroys
             && state != DeployState::Cancelled;
         let target = if is_wanted { self.target(order)? } else { None };
         let Some(target) = target else {
@@ -147,6 +148,9 @@ impl Deployer<'_> {
 
 /// Why a deployment succeeded.
 fn passed(order: &DeployOrder<'_>) -> &'static str {
+    if order.destroys {
+        return "it is removed";
+    }
     match (order.deploy.smoke.is_empty(), &order.deploy.health) {
         (true, None) => "its commands succeeded, and it has no gates",
         _ => "it passed its gates",

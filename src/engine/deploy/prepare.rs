@@ -23,6 +23,8 @@ pub struct DeployRequest<'w> {
     pub names: BTreeSet<Name>,
     /// The environment whose versions are taken, and not those of the workspace.
     pub from: Option<&'w str>,
+    /// What was built here, for an environment that takes what is not released.
+    pub built: Option<&'w BTreeMap<Name, FoundArtifact>>,
     /// Whether somebody insists.
     pub forced: bool,
     /// What forge was started with.
@@ -119,7 +121,9 @@ pub async fn prepare<'w>(
         let Some(deploy) = request.workspace.deploys.get(&name) else { continue };
         look.secrets(&name, deploy);
         look.program(&name, deploy);
+        let built = request.built.and_then(|built| built.get(&name));
         let found = match request.from {
+            _ if built.is_some() => built.cloned(),
             Some(from) => look.running(from, &name),
             None => look.released(&name, finder).await,
         };

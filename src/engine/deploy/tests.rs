@@ -21,6 +21,7 @@ fn deployment(version: &str) -> Deployment {
         back_from: None,
         pull_request: None,
         origin: None,
+        destroys: false,
         forced: false,
         run: "a test".into(),
         owner: DeployOwner::this(),

@@ -186,7 +186,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("services[].seconds", "n", "For how long it runs."),
         ("services[].restarts", "n", "How often it was started again."),
     ]),
-    ("deploy", &["deploy", "rollback"], "`forge deploy` and `forge rollback`: what became of each deployment.", &[
+    ("deploy", &["deploy", "rollback", "preview"], "`forge deploy`, `forge rollback` and `forge preview`: what became of each deployment.", &[
         ("environment", "t", "Where to."),
         ("ok", "b", "Whether all succeeded."),
         ("deployments[].id", "n", "Its number."),
@@ -218,6 +218,8 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("deployments[].since", "t", "Since when."),
         ("deployments[].url", "t?", "Where people find it."),
         ("deployments[].back_from", "n?", "The deployment that it brought an earlier version back from."),
+        ("deployments[].pull_request", "n?", "The pull request whose preview it is."),
+        ("deployments[].destroys", "b", "Whether it removed what was there."),
         ("deployments[].changes[].at", "t", "When."),
         ("deployments[].changes[].state", "t", "The state that it changed to."),
         ("deployments[].changes[].why", "t", "Why."),

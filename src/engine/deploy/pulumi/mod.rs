@@ -4,6 +4,7 @@
 //! a folder of the run   Pulumi.yaml, as in the checkout       names the project
 //!                       Pulumi.STACK.yaml, if there is one    the settings; those of `config` are added
 //!                       events                                what the update does, as it does it
+//!                       previewed                             what its preview would do
 //! ```
 //!
 //! A stack that somebody else updates is waited for. Its lock is taken away only if a command of an
@@ -32,6 +33,8 @@ pub struct PulumiCalls<'a> {
     pub target: Option<&'a str>,
     /// Whether the state is compared with what is there before.
     pub refresh: bool,
+    /// Whether the stack is removed, with all that it has.
+    pub destroys: bool,
     /// What the history of the stack calls it.
     pub message: &'a str,
 }
@@ -39,7 +42,8 @@ pub struct PulumiCalls<'a> {
 impl PulumiCalls<'_> {
     /// All commands of a deployment, in their order.
     pub fn all(&self) -> Vec<Vec<String>> {
-        [Some(self.select()), self.settings(), Some(self.up())].into_iter().flatten().collect()
+        let all = [Some(self.select()), self.settings(), self.preview(), Some(self.up())];
+        all.into_iter().flatten().collect()
     }
 
     /// Makes the stack, if it is missing.
@@ -59,28 +63,40 @@ impl PulumiCalls<'_> {
         (!pairs.is_empty()).then(|| words(&first, &more))
     }
 
-    /// Updates the stack.
+    /// Shows what an update would do. It is a command of its own: within an update, both would write the same
+    /// events.
+    pub fn preview(&self) -> Option<Vec<String>> {
+        (!self.destroys).then(|| self.change("preview", &[], &self.previewed()))
+    }
+
+    /// Updates the stack, or removes it.
     pub fn up(&self) -> Vec<String> {
-        let (config, events) = (self.config_file(), format!("{}/events", self.work));
-        let mut more = vec![
-            "--yes",
-            "--color",
-            "never",
-            "--suppress-progress",
-            "-m",
-            self.message,
-            "--config-file",
-            &config,
-            "--event-log",
-            &events,
-        ];
+        let events = format!("{}/events", self.work);
+        let yes = ["--yes", "--skip-preview"];
+        match self.destroys {
+            true => self.change("destroy", &[yes.as_slice(), &["--remove"]].concat(), &events),
+            false => self.change("up", &yes, &events),
+        }
+    }
+
+    /// What changes the stack, or would.
+    fn change(&self, verb: &str, own: &[&str], events: &str) -> Vec<String> {
+        let config = self.config_file();
+        let mut more = own.to_vec();
+        more.extend(["--color", "never", "--suppress-progress", "-m", self.message]);
+        more.extend(["--config-file", &config, "--event-log", events]);
         if let Some(target) = self.target {
             more.extend(["--target", target]);
         }
         if self.refresh {
             more.push("--refresh");
         }
-        words(&["pulumi", "up", "--stack", self.stack, "-C", self.folder], &more)
+        words(&["pulumi", verb, "--stack", self.stack, "-C", self.folder], &more)
+    }
+
+    /// The file with the events of the preview.
+    pub fn previewed(&self) -> String {
+        format!("{}/previewed", self.work)
     }
 
     /// Shows the state of the stack.

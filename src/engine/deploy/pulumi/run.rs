@@ -51,6 +51,7 @@ impl Deployer<'_> {
             config: order.words.config.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect(),
             target: order.target.as_deref(),
             refresh,
+            destroys: order.destroys,
             message: &message,
         };
         self.place(program, &calls, staging)?;
@@ -68,9 +69,10 @@ impl Deployer<'_> {
         if refresh {
             self.no_pending_creates(frame, &calls).await?;
         }
+        let preview = self.previewed(frame, &calls, id).await?;
         let mut left = order.deploy.retry;
         loop {
-            match self.updated(order, frame, &calls, id).await {
+            match self.updated(order, frame, (&calls, &preview), id).await {
                 Err(fault) if fault.kind == Kind::Failed && left > 0 => {
                     left -= 1;
                     (self.host.tell)(&format!("{fault}; it is run again"));
@@ -173,17 +175,41 @@ impl Deployer<'_> {
             .await
     }
 
+    /// What a preview printed of what an update would do.
+    async fn previewed(
+        &self,
+        frame: &CommandFrame,
+        calls: &PulumiCalls<'_>,
+        id: u64,
+    ) -> Result<String, Fault> {
+        let Some(words) = calls.preview() else { return Ok(String::new()) };
+        let mut printed = String::new();
+        let ended = self.call(frame, id, words, &mut |line| {
+            printed.push_str(line);
+            printed.push('\n');
+        });
+        let Err(fault) = ended.await else { return Ok(printed) };
+        if let Some(trouble) = PulumiTrouble::find(&printed) {
+            return Err(trouble.fault(calls.stack));
+        }
+        let events = read_text(calls.previewed().as_ref(), MOST_OF_TEXT).unwrap_or_default();
+        let mut progress = PulumiProgress::default();
+        progress.logged(events.as_bytes(), Instant::now());
+        Err(progress.errors.iter().take(3).fold(fault, |fault, it| fault.because(it)))
+    }
+
     /// Updates the stack, as soon as nobody else does.
     async fn updated(
         &self,
         order: &DeployOrder<'_>,
         frame: &CommandFrame,
-        calls: &PulumiCalls<'_>,
+        (calls, preview): (&PulumiCalls<'_>, &str),
         id: u64,
     ) -> Result<(), Fault> {
         let mut pause = PAUSES.0;
         loop {
-            let (ended, printed, progress) = self.update(frame, calls, id).await;
+            let progress = PulumiProgress::after(preview);
+            let (ended, printed, progress) = self.update(frame, calls, id, progress).await;
             let Err(fault) = ended else { return Ok(()) };
             let trouble = match PulumiTrouble::find(&printed) {
                 Some(PulumiTrouble::Busy(lock)) => PulumiTrouble::Busy(lock),
@@ -214,12 +240,12 @@ impl Deployer<'_> {
         frame: &CommandFrame,
         calls: &PulumiCalls<'_>,
         id: u64,
+        progress: PulumiProgress,
     ) -> (Result<(), Fault>, String, PulumiProgress) {
-        let seen = Mutex::new((String::new(), PulumiProgress::default()));
+        let seen = Mutex::new((String::new(), progress));
         let seen = &seen;
         let mut line = move |line: &str| {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.1.printed(line);
             // An error comes first or last, and is short.
             if seen.0.len() < 1 << 16 {
                 seen.0.push_str(line);

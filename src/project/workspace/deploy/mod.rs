@@ -50,6 +50,8 @@ pub struct Deploy {
     pub pulumi: Option<PulumiProgram>,
     /// `undo:`; `run` if empty.
     pub undo: Vec<TaskText>,
+    /// `destroy:`.
+    pub destroy: Vec<TaskText>,
     /// `stack:`, which names the lock.
     pub stack: TaskText,
     /// `config:`, in the order written.
@@ -140,7 +142,7 @@ impl Deploy {
     /// Each template in it.
     pub fn templates(&self) -> Vec<&TaskText> {
         let mut all: Vec<&TaskText> =
-            self.run.iter().chain(&self.undo).chain(&self.smoke).collect();
+            self.run.iter().chain(&self.undo).chain(&self.smoke).chain(&self.destroy).collect();
         all.push(&self.stack);
         all.extend(self.config.iter().map(|(_, value)| value));
         all.extend(self.pulumi.as_ref().and_then(|program| program.target.as_ref()));

@@ -98,6 +98,7 @@ fn read(
     Some(Deploy {
         run,
         undo: many("undo"),
+        destroy: many("destroy"),
         stack: stack.unwrap_or_else(|| usual_stack(pulumi.is_some())),
         pulumi,
         config: config.map(|(name, value)| (name.value, TaskText(value))).collect(),
@@ -172,8 +173,12 @@ fn try_all(
             config: deploy.config.iter().map(|(name, _)| (name.clone(), "0".into())).collect(),
             pull_request: is_preview.then_some(1),
         };
-        let scope = words::scope(scope.clone(), &sample);
+        // Nothing is fetched to remove something.
+        let removal = DeployWords { has_files: false, ..sample.clone() };
+        let removal = words::scope(scope.clone(), &removal);
+        let usual = words::scope(scope.clone(), &sample);
         for template in deploy.templates() {
+            let scope = if deploy.destroy.contains(template) { &removal } else { &usual };
             let TaskText(written) = template;
             if told.contains(&written.bytes) {
                 continue;
@@ -193,6 +198,7 @@ fn try_all(
             } else {
                 let text = scope.text(written, found);
                 let is_command = deploy.run.iter().chain(&deploy.undo).chain(&deploy.smoke);
+                let is_command = is_command.chain(&deploy.destroy);
                 if let Some(text) = text.filter(|_| is_command.clone().any(|it| it == template)) {
                     scope.doubt(&Shell::Sh, &text, written, found);
                 }
