@@ -192,7 +192,7 @@ fn ci_gives_changed_code_its_next_version_after_tests_have_passed() {
     // What fails its test claims nothing.
     sandbox.write("modules/s3/text", "bad\n");
     push(&sandbox, "two");
-    in_actions(&sandbox, "ci", "push", MAIN).exits(1).says("ci:test failed");
+    in_actions(&sandbox, "ci", "push", MAIN).exits(1).says("failed: s3:test");
     assert_eq!(tags(&sandbox).len(), 2);
     sandbox.write("modules/s3/text", "good\n");
     push(&sandbox, "three");

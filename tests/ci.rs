@@ -301,6 +301,104 @@ fn a_test_that_fails_stops_what_comes_after_it() {
     assert_eq!(words(&results(run, 1)), "done failed skipped skipped skipped");
 }
 
+/// Where `code/bad/bad.sh` lies while the build of `bad` fails for the lack of it.
+const AWAY: &str = "code/bad/away.sh";
+
+/// Four subsystems in git, of which `bad` cannot be built, and `dependent` needs it.
+fn one_of_four_is_broken() -> Sandbox {
+    let sandbox = Sandbox::with_store()
+        .head("project: acme\ntasks: { 'good:test': 'echo good is tested', 'late:test': 'test ! -e broken-test' }")
+        .file(".gitignore", ".forge/\n")
+        .script("bad", "v1")
+        .script("dependent", "v1")
+        .script("good", "v1")
+        .script("late", "v1");
+    let spec = sandbox.read("subsystems/dependent.yml");
+    sandbox.write("subsystems/dependent.yml", &format!("needs: [bad]\n{spec}"));
+    fs::rename(sandbox.path("code/bad/bad.sh"), sandbox.path(AWAY)).unwrap();
+    sandbox
+}
+
+/// Which releases are in the store.
+fn released(sandbox: &Sandbox) -> Vec<String> {
+    let entries = fs::read_dir(sandbox.beside("store")).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn one_that_cannot_be_built_keeps_no_other_from_its_release() {
+    let sandbox = one_of_four_is_broken();
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main").exits(1);
+    run.says("good is tested").says("in .forge/dist, without bad, dependent");
+    run.says("2 released").says("::error");
+    assert_eq!(released(&sandbox), ["good-v1", "late-v1"], "{run}");
+    assert_eq!(outputs(&sandbox).lines().nth(1), Some("published=good,late"));
+
+    // Mended, only what was left out is made.
+    fs::rename(sandbox.path(AWAY), sandbox.path("code/bad/bad.sh")).unwrap();
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main").succeeds();
+    run.keeps_quiet_about("without");
+    assert_eq!(outputs(&sandbox).lines().nth(1), Some("published=bad,dependent"));
+    assert_eq!(released(&sandbox), ["bad-v1", "dependent-v1", "good-v1", "late-v1"], "{run}");
+}
+
+#[test]
+fn one_whose_test_fails_keeps_no_other_from_its_release_but_a_test_of_all_does() {
+    let sandbox = project_of_two_tests("'late:test'");
+    let run = in_actions(&sandbox, "ci --json", "push", "refs/heads/main").exits(1);
+    let stages = run.json()["stages"].clone();
+    assert_eq!(stages[1]["because"], "failed: late:test; passed: one:test", "{run}");
+    assert_eq!(stages[3]["because"].as_str().unwrap().split(", ").last(), Some("without late"));
+    assert_eq!(released(&sandbox), ["one-v1"], "{run}");
+
+    let sandbox = project_of_two_tests("test");
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main");
+    assert_eq!(words(&results(run, 1)), "done failed skipped skipped skipped");
+    assert!(released(&sandbox).is_empty());
+}
+
+/// Two subsystems, of which `one` passes its test and the test called `failing` fails.
+fn project_of_two_tests(failing: &str) -> Sandbox {
+    Sandbox::with_store()
+        .head(&format!("tasks: {{ 'one:test': 'true', {failing}: 'exit 7' }}"))
+        .script("late", "v1")
+        .script("one", "v1")
+}
+
+#[test]
+fn a_stage_that_is_about_all_is_skipped_after_a_failure_and_so_is_what_follows() {
+    let sandbox = one_of_four_is_broken();
+    let manifest = sandbox.read("versions.yml");
+    let with_pages = manifest.replace("tasks: {", "tasks: { 'ci:pages': 'echo > pages',");
+    sandbox.write("versions.yml", &with_pages);
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main");
+    assert_eq!(words(&results(run, 1)), "failed done done done skipped");
+    // What a task packs or publishes nobody knows.
+    let by_task = manifest.replace("tasks: {", "tasks: { 'ci:package': 'echo > packed',");
+    sandbox.write("versions.yml", &by_task);
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main");
+    assert_eq!(words(&results(run, 1)), "failed done skipped skipped skipped");
+    assert!(!sandbox.path("pages").exists() && !sandbox.path("packed").exists());
+}
+
+#[test]
+fn a_project_of_which_something_failed_is_not_released_on_its_tag() {
+    let sandbox = one_of_four_is_broken();
+    let commit = |sandbox: &Sandbox| {
+        git(sandbox, "add -A");
+        git(sandbox, "commit --quiet -m state");
+    };
+    git(&sandbox, "init --quiet --initial-branch=main");
+    commit(&sandbox);
+    git(&sandbox, "tag v1.2.0");
+    let run = in_actions(&sandbox, "ci", "push", "refs/tags/v1.2.0").exits(1);
+    run.says("v1.2.0 is not released, without bad, dependent");
+    assert_eq!(released(&sandbox), ["good-v1", "late-v1"], "{run}");
+}
+
 #[test]
 fn errors_of_compilers_and_tests_are_annotated_where_they_are() {
     let sandbox = Sandbox::new()

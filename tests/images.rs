@@ -251,6 +251,24 @@ fn six_services_are_released_independently() {
         .collect();
     assert!(others.is_empty(), "{others:?}");
 
+    // So does the pipeline, whose stages after the build are about the others.
+    let broken = clone.path("services/web/run.sh");
+    fs::remove_file(&broken).unwrap();
+    tagged(&clone, "v1.1.0");
+    let run = clone.forge("ci --publish --json").exits(1).json();
+    let pushed: Vec<&String> = run["images"].as_object().unwrap().keys().collect();
+    assert_eq!(pushed, services[..5].iter().collect::<Vec<_>>(), "{run}");
+    assert_eq!(run["stages"][0]["result"], "failed", "{run}");
+    fs::write(&broken, "#!/bin/sh\necho web\n").unwrap();
+    git(&clone.root(), &["tag", "--delete", "v1.1.0"]);
+    tagged(&clone, "v1.1.0");
+    let before = registry.requests().len();
+    let run = clone.forge("ci --publish --json").succeeds().json();
+    assert_eq!(run["published"], serde_json::json!(["web"]), "{run}");
+    let sent = registry.requests()[before..].to_vec();
+    let to_others = |it: &&String| !it.starts_with("GET") && !it.contains("/shop/web/");
+    assert_eq!(sent.iter().filter(to_others).count(), 0, "{sent:?}");
+
     // Nothing to do costs one question per image.
     clone.forge("release:image").succeeds().says("6 released");
     let before = registry.requests().len();

@@ -383,7 +383,7 @@ fn a_group_is_selected_by_its_name_or_as_one() {
     assert_eq!(listed("status --group one"), listed("status one"));
     assert_eq!(listed("--group one status"), listed("status third"));
     assert_ne!(listed("status --group one"), listed("status --group both"));
-    sandbox.forge("release:binary").exits(2).says("<NAMES>");
+    sandbox.forge("release:binary").exits(2).says("needs `NAMES`");
     sandbox
         .forge("release:binary --group none")
         .exits(2)

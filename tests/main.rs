@@ -50,6 +50,7 @@ mod lock;
 mod logins;
 mod look;
 mod matrix;
+mod mistakes;
 mod own_version;
 mod pages;
 mod partly;

@@ -136,7 +136,7 @@ fn each_document_has_a_schema_that_forge_prints() {
         jsonschema::draft202012::meta::validate(&schema).expect("a schema");
         assert_eq!(schema["properties"]["schema"]["const"], 1, "{name}");
     }
-    sandbox.forge("schema nothing").exits(2).says("invalid value");
+    sandbox.forge("schema nothing").exits(2).says("does not know `nothing`");
 }
 
 #[test]

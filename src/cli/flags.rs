@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::model::Platform;
 
 /// Flags that work everywhere.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Global {
     /// Work in DIR instead of the current folder
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
@@ -60,9 +60,10 @@ pub(super) struct Global {
 }
 
 /// When colours are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
     /// On a terminal, unless NO_COLOR is set.
+    #[default]
     Auto,
     /// Always.
     Always,

@@ -44,7 +44,8 @@ pub(super) fn rewrite(argv: Vec<OsString>, verbs: &[&str]) -> Vec<OsString> {
     rewritten
 }
 
-fn first_word(argv: &[OsString]) -> Option<usize> {
+/// Where the first word is that is no flag.
+pub(super) fn first_word(argv: &[OsString]) -> Option<usize> {
     let mut at = 1;
     while let Some(arg) = argv.get(at) {
         let arg = arg.to_string_lossy();

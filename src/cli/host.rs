@@ -52,6 +52,8 @@ struct HostParts {
     at_work: Arc<AtomicUsize>,
     /// Whether a run may have written to the cache.
     wrote_cache: AtomicBool,
+    /// Whether something was printed on standard output.
+    has_printed: AtomicBool,
 }
 
 /// The variables that this process was started with. They are read nowhere else.
@@ -109,6 +111,7 @@ impl Host {
             environment,
             at_work: Arc::default(),
             wrote_cache: AtomicBool::new(false),
+            has_printed: AtomicBool::new(false),
         }))
     }
 
@@ -144,6 +147,16 @@ impl Host {
     /// Whether a run said that it may write to the cache.
     pub(super) fn wrote_cache(&self) -> bool {
         self.0.wrote_cache.load(Ordering::Relaxed)
+    }
+
+    /// Says that something is printed on standard output.
+    pub(super) fn prints(&self) {
+        self.0.has_printed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something was printed on standard output.
+    pub(super) fn has_printed(&self) -> bool {
+        self.0.has_printed.load(Ordering::Relaxed)
     }
 
     /// Where forge prints.

@@ -48,6 +48,7 @@ mod logs;
 mod matrix;
 mod migrate;
 mod misses;
+mod mistakes;
 mod named_source;
 mod next;
 mod notes;
@@ -90,14 +91,13 @@ mod wait_line;
 mod watch;
 mod which;
 
-use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Command, FromArgMatches};
 
 use crate::{
     ci::Stage,
-    console::{Console, ConsoleReader},
-    model::{Environment, Fault, Kind},
+    model::{Fault, Kind},
     process::{guardian, keep_memory_private},
     service::{last_line, look},
 };
@@ -124,16 +124,14 @@ pub fn main() -> ExitCode {
         let words = argv[2..].iter().map(|word| word.to_string_lossy().into_owned());
         return look::main(&words.collect::<Vec<_>>());
     }
-    let args = match parsed(argv) {
+    let args = match parsed(&argv) {
         Ok(args) => args,
-        Err(error) => {
-            // What was typed may come from others: a title of a pull request, say.
-            match error.use_stderr() {
-                true => Console::new(ConsoleReader::from_variables(|name| environment.get(name)))
-                    .err(&shown(&error, &environment)),
-                false => drop(error.print()),
-            }
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        Err(error) if error.use_stderr() => {
+            return ExitCode::from(mistakes::report(&error, &argv, environment));
+        }
+        Err(help) => {
+            drop(help.print());
+            return ExitCode::SUCCESS;
         }
     };
     let groups = args.global.groups.clone();
@@ -152,18 +150,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A mistake in the command line, with colours where a person reads it.
-fn shown(error: &clap::Error, environment: &Environment) -> String {
-    let rendered = error.render();
-    match std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none() {
-        true => rendered.ansi().to_string(),
-        false => rendered.to_string(),
-    }
-}
-
-fn parsed(argv: Vec<OsString>) -> Result<Args, clap::Error> {
+fn parsed(argv: &[OsString]) -> Result<Args, clap::Error> {
     let mut command = help::command();
-    let argv = task_words::rewrite(habits::rewrite(argv, &verb_names(&command)));
+    let argv = task_words::rewrite(habits::rewrite(argv.to_vec(), &verb_names(&command)));
     let matches = command.try_get_matches_from_mut(argv)?;
     Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
@@ -187,8 +176,19 @@ fn with_groups(mut verb: Verb, groups: Vec<String>) -> Result<Verb, CliError> {
     Ok(verb)
 }
 
+/// Why the first task of `verb` is none, if that is so.
+fn unknown_task(session: &Session, verb: &Verb) -> Option<Fault> {
+    let Verb::Run(args) = verb else { return None };
+    let is_of_workspace = args.taskfile.is_none();
+    let mut words = args.words.iter().filter(|word| is_of_workspace && !word.contains('='));
+    task_names::unknown_word(session, words.next()?)
+}
+
 fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
     if session.flags.json && !verb.has_json() {
+        if let Some(fault) = unknown_task(session, &verb) {
+            return Err(fault.into());
+        }
         let fault = Fault::new(Kind::Usage, "this verb has no JSON document to print");
         return Err(fault.hint("leave out `--json`; `forge help json` lists the documents").into());
     }

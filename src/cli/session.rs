@@ -15,7 +15,7 @@ use crate::{
     process::SyntaxCheck,
     provenance::{Classes, Permission, Surroundings, may_publish, may_publish_to},
     release::is_project_tag,
-    report::{Style, render_fault, render_problems},
+    report::{Style, render_fault, render_json_fault, render_json_problems, render_problems},
     store::{self, Store, StoreUrl, Waits},
     ui,
     workspace::{
@@ -282,6 +282,14 @@ impl Session {
     /// Tells why forge stopped, and returns the exit code.
     pub(super) fn report(&self, stop: CliError) -> u8 {
         let style = self.stderr_style();
+        // One document, whatever becomes of the verb.
+        if self.flags.json && !self.host.has_printed() {
+            let document = match &stop {
+                CliError::Problems(problems) => render_json_problems(problems),
+                CliError::Fault(fault) => render_json_fault(fault),
+            };
+            drop(self.say(&self.host.secrets().mask(&document)));
+        }
         let (text, code) = match stop {
             CliError::Problems(problems) => {
                 if let (Some(actions), Ok(layout)) = (Actions::from_host(&self.host), self.layout())
@@ -456,6 +464,7 @@ impl Session {
 
     /// [`say`], on the console of this process.
     pub(super) fn say(&self, text: &str) -> Result<(), Fault> {
+        self.host.prints();
         say(self.console(), text)
     }
 

@@ -1,5 +1,7 @@
 //! What people of other tools type, and what forge calls it: told where a verb is not known.
 
+use crate::model::nearest;
+
 /// Words of others, and what to write instead.
 const SYNONYMS: [(&[&str], &str); 32] = [
     (&["build", "install", "sync", "fetch", "download", "make", "i", "get", "setup"], "ensure"),
@@ -42,6 +44,15 @@ pub(super) fn hint(word: &str) -> Option<String> {
     Some(format!("`forge {own}` does that"))
 }
 
+/// [`hint`], for what is nearly a word of others.
+pub(super) fn near_hint(word: &str) -> Option<String> {
+    // What only begins so is another word, and no slip.
+    let is_as_long = |other: &&str| other.len() * 2 > word.len();
+    let words = SYNONYMS.iter().flat_map(|(words, _)| *words).copied().filter(is_as_long);
+    let near = nearest(word, words)?;
+    Some(format!("did you mean `{near}`? {}", hint(near)?))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -66,5 +77,7 @@ mod tests {
     fn the_hint_names_both() {
         assert_eq!(hint("build").unwrap(), "`forge ensure` does that");
         assert_eq!(hint("surely-not"), None);
+        assert_eq!(near_hint("wholly-other"), None);
+        assert_eq!(near_hint("biuld").unwrap(), "did you mean `build`? `forge ensure` does that");
     }
 }

@@ -247,41 +247,32 @@ impl<'w> SelectedTasks<'w> {
     }
 }
 
-/// Runs `tasks`, one after the other, up to the first that fails. Each is told to `begins`, and
-/// each line that its commands print goes to `line`.
-pub(super) fn run_all(
+/// Runs `task` by itself. Each line that its commands print goes to `line`.
+pub(super) fn run_alone(
     session: &Session,
     workspaces: &Arc<Workspaces>,
     workspace: &Workspace,
-    tasks: &[&Task],
-    begins: &dyn Fn(&Task),
+    task: &Task,
     line: &(dyn Fn(&str) + Sync),
 ) -> Result<(), CliError> {
-    let names = names(workspace);
-    let mut needed = BTreeSet::new();
-    for task in tasks {
-        needed.append(&mut subsystems(&names, task)?);
-    }
+    let needed = subsystems(&names(workspace), task)?;
     if ensure_all(session, workspaces, &needed)?.is_some() {
-        let what = "what the tasks need could not be ensured";
+        let what = format!("what {} needs could not be ensured", task.name);
         return Err(Fault::new(Kind::Failed, what).into());
     }
     let options = options(session, false, false);
-    for task in tasks {
-        begins(task);
-        let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
-        let audience = |told: TaskMessage| match told.event {
-            TaskEvent::Line(text) => line(text),
-            TaskEvent::Note(note) => line(&format!("{} {note}", told.label)),
-            _ => {}
-        };
-        session.host.runtime()?.block_on(async {
-            let cancel = session.host.cancel().clone();
-            let runner = session.host.runner(options.jobs);
-            let engine = TaskEngine::new(workspace, options, &audience, cancel, runner);
-            perform(&engine, workspace, vec![invocation], false).await
-        })?;
-    }
+    let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
+    let audience = |told: TaskMessage| match told.event {
+        TaskEvent::Line(text) => line(text),
+        TaskEvent::Note(note) => line(&format!("{} {note}", told.label)),
+        _ => {}
+    };
+    session.host.runtime()?.block_on(async {
+        let cancel = session.host.cancel().clone();
+        let runner = session.host.runner(options.jobs);
+        let engine = TaskEngine::new(workspace, options, &audience, cancel, runner);
+        perform(&engine, workspace, vec![invocation], false).await
+    })?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::CommandFactory;
 
 use crate::{
-    model::{Fault, Kind, all_nearest},
+    model::{Fault, Kind, all_nearest, nearest},
     report::render_warning,
     task::ParameterRequest as Asked,
     workspace::{Meaning, Names, Task, Workspace},
@@ -92,20 +92,47 @@ fn unknown(workspace: &Workspace, name: &str) -> Fault {
     let near = all_nearest(name, verbs.map(clap::Command::get_name).chain(tasks));
     let near: Vec<_> = near.iter().take(3).map(|word| format!("`{word}`")).collect();
     match near.is_empty() {
-        true => fault.hint("`forge list` shows the tasks, `forge help` the verbs"),
+        true => {
+            fault.hint(synonyms::near_hint(name).unwrap_or_else(|| {
+                "`forge list` shows the tasks, `forge help` the verbs".to_owned()
+            }))
+        }
         false => fault.hint(format!("did you mean {}?", near.join(" or "))),
     }
+}
+
+/// Why `word` is neither a verb nor a task, if that can be told: it can if there is no workspace, or a
+/// sound one.
+pub(super) fn unknown_word(session: &Session, word: &str) -> Option<Fault> {
+    match session.workspace() {
+        Ok(workspace) => find(&workspace, word).err(),
+        Err(_) if session.layout().is_ok() => None,
+        Err(_) => Some(without_any(word)),
+    }
+}
+
+/// `word` is not a verb, and there is no workspace whose task it could be.
+fn without_any(word: &str) -> Fault {
+    let what = format!("there is no verb `{word}`, and no workspace that has a task so called");
+    let hint = verb_hint(word).unwrap_or_else(|| "`forge help` shows the verbs".to_owned());
+    Fault::new(Kind::Usage, what).hint(hint)
+}
+
+/// The verb that `word` means elsewhere, or is a slip of.
+fn verb_hint(word: &str) -> Option<String> {
+    let command = Args::command();
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let near = || nearest(word, verbs.map(clap::Command::get_name));
+    synonyms::hint(word)
+        .or_else(|| near().map(|verb| format!("did you mean `{verb}`?")))
+        .or_else(|| synonyms::near_hint(word))
 }
 
 /// Why there is no workspace; or, if a verb of others was typed where there is none, what that is called.
 pub(super) fn without_workspace(session: &Session, asked: &Asked, stop: CliError) -> CliError {
     let word = asked.tasks.first().map(String::as_str).unwrap_or_default();
-    match (session.layout(), synonyms::hint(word)) {
-        (Err(_), Some(hint)) => {
-            let what =
-                format!("there is no verb `{word}`, and no workspace that has a task so called");
-            Fault::new(Kind::Usage, what).hint(hint).into()
-        }
+    match (session.layout(), verb_hint(word)) {
+        (Err(_), Some(_)) => without_any(word).into(),
         _ => stop,
     }
 }

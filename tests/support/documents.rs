@@ -8,7 +8,10 @@ pub fn misfit(words: &str, document: &Value) -> Option<String> {
     let is_of = |verb: &str| JSON_DOCUMENTS.iter().any(|(_, verbs, ..)| verbs.contains(&verb));
     let verb = words.split_whitespace().find(|word| is_of(word))?;
     document.get("schema")?;
-    let of_verb = JSON_DOCUMENTS.iter().filter(|(_, verbs, ..)| verbs.contains(&verb));
+    let is_error = document.get("exit_code").is_some();
+    let of_verb = JSON_DOCUMENTS
+        .iter()
+        .filter(|(name, verbs, ..)| verbs.contains(&verb) || is_error && *name == "error");
     let wrong: Vec<String> = of_verb
         .map(|(name, ..)| {
             let schema = strict(document_schema(name).expect("a schema"));

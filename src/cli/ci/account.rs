@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     ci::{Planned, Runs, SELECTED, Stage},
-    model::{ArtifactId, Fault, Name},
+    model::{ArtifactId, Fault, Kind, Name},
     report::{Align, Cell, Role, Table, human_time, summary_table},
 };
 
@@ -94,9 +94,12 @@ impl Counts {
 }
 
 impl StageSummary {
-    /// That of the stage that failed.
+    /// That of the first stage that failed; an interruption explains all else.
     pub(super) fn exit_code(&self) -> u8 {
-        self.stages.iter().map(|stage| stage.code).find(|code| *code != 0).unwrap_or(0)
+        let mut codes = self.stages.iter().map(|stage| stage.code).filter(|code| *code != 0);
+        let interrupted = Kind::Interrupted.exit_code();
+        let first = codes.next().unwrap_or(0);
+        if codes.any(|code| code == interrupted) { interrupted } else { first }
     }
 
     /// Tells it to all who want to know.

@@ -1,9 +1,10 @@
 //! `forge ci` and its stages, each alone: what `crate::ci` decided is carried out, stage by stage,
-//! up to the first that fails.
+//! with what nothing failed of yet.
 
 mod account;
 mod close;
 mod init;
+mod remaining;
 mod services;
 mod stages;
 mod subjects;
@@ -14,7 +15,6 @@ use std::{path::Path, sync::Arc, time::Instant};
 use crate::{
     ci::{self, Facts, Planned, PublishChoice, Runs, Stage},
     model::{Fault, Kind},
-    report::render_fault,
     workspace::Workspaces,
 };
 
@@ -137,28 +137,21 @@ fn nothing_runs(facts: &Facts<'_>, planned: &[Planned]) -> Fault {
     }
 }
 
-/// Carries out what was planned. After a failure the rest is skipped, and says so.
+/// Carries out what was planned. What failed is left out of the stages that follow; where everything did, or
+/// a stage is about all of the project, the rest is skipped, and says so.
 fn run(stages: &mut Stages, planned: &[Planned], voice: &Voice) -> Result<Vec<StageReport>, Fault> {
     let mut reports: Vec<StageReport> = Vec::new();
+    let mut is_over = false;
     for planned in planned {
         let failed = reports.iter().find(|report| report.code != 0).map(|report| report.stage);
-        let report = match (failed, planned.runs) {
+        is_over |= failed.is_some() && planned.needs_everything();
+        let report = match (failed.filter(|_| is_over), planned.runs) {
             (_, Runs::Not) => StageReport::skipped(planned.stage, planned.because.clone()),
             (Some(failed), _) => StageReport::skipped(planned.stage, format!("{failed} failed")),
-            (None, runs) => {
-                voice.open(planned.stage)?;
+            (None, _) => {
                 let started = Instant::now();
-                let did = match stages.carry_out(planned.stage, runs == Runs::Task) {
-                    Ok(did) => did,
-                    Err(CliError::Fault(fault)) => failure(&fault, voice)?,
-                    // The workspace was loaded and checked before the first stage began.
-                    Err(CliError::Problems(problems)) => {
-                        let count = problems.diagnostics.len();
-                        let what = format!("{count} problems in the workspace; see `forge check`");
-                        failure(&Fault::new(Kind::Usage, what), voice)?
-                    }
-                };
-                voice.close()?;
+                let did = carry_out(stages, planned, voice)?;
+                is_over |= !did.goes_on;
                 StageReport::ran(planned.stage, did, started.elapsed().as_secs_f64())
             }
         };
@@ -167,11 +160,27 @@ fn run(stages: &mut Stages, planned: &[Planned], voice: &Voice) -> Result<Vec<St
     Ok(reports)
 }
 
-/// Tells why a stage failed.
-fn failure(fault: &Fault, voice: &Voice) -> Result<Did, Fault> {
-    voice.say(&render_fault(fault, voice.style()))?;
-    voice.annotate(fault)?;
-    Ok(Did { what: fault.to_string(), code: fault.kind.exit_code() })
+/// Carries out one stage, and tells why it failed.
+fn carry_out(stages: &mut Stages, planned: &Planned, voice: &Voice) -> Result<Did, Fault> {
+    voice.open(planned.stage)?;
+    let did = match stages.carry_out(planned.stage, planned.runs == Runs::Task) {
+        Ok(did) => did,
+        Err(error) => {
+            let fault = match error {
+                CliError::Fault(fault) => fault,
+                // The workspace was loaded and checked before the first stage began.
+                CliError::Problems(problems) => {
+                    let count = problems.diagnostics.len();
+                    let what = format!("{count} problems in the workspace; see `forge check`");
+                    Fault::new(Kind::Usage, what)
+                }
+            };
+            voice.fault(&fault)?;
+            Did::failed(fault.to_string(), fault.kind.exit_code())
+        }
+    };
+    voice.close()?;
+    Ok(did)
 }
 
 fn wish(session: &Session) -> PublishChoice {

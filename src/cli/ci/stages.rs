@@ -10,6 +10,7 @@ use crate::{
     ci::{Facts, Stage},
     model::{ArtifactId, ArtifactReport, Fault, How, ImageHow, Kind, Name, RunReport},
     report::{images_sum, render_sum, render_warning},
+    service,
     workspace::{Task, Workspaces},
 };
 
@@ -31,6 +32,7 @@ use super::{
         versions::Versions,
     },
     account::Counts,
+    remaining::{RemainingNames, failed},
     services::StartedServices,
     voice::Voice,
 };
@@ -44,11 +46,18 @@ pub(super) struct Did {
     pub(super) what: String,
     /// 0 if all went well.
     pub(super) code: u8,
+    /// Whether the stages that follow go on with what is left, although this one failed.
+    pub(super) goes_on: bool,
 }
 
 impl Did {
     fn well(what: impl Into<String>) -> Self {
-        Self { what: what.into(), code: 0 }
+        Self { what: what.into(), code: 0, goes_on: true }
+    }
+
+    /// What ends the pipeline.
+    pub(super) fn failed(what: impl Into<String>, code: u8) -> Self {
+        Self { what: what.into(), code, goes_on: false }
     }
 }
 
@@ -59,6 +68,8 @@ pub(super) struct Stages<'a> {
     facts: &'a Facts<'a>,
     voice: &'a Voice,
     counts: Counts,
+    /// What nothing failed of yet.
+    remaining: RemainingNames<'a>,
     /// What is built: all that was named, but for what is released as an image already.
     to_build: Option<BTreeSet<Name>>,
 }
@@ -70,7 +81,9 @@ impl<'a> Stages<'a> {
         facts: &'a Facts<'a>,
         voice: &'a Voice,
     ) -> Self {
-        Self { session, workspaces, facts, voice, counts: Counts::default(), to_build: None }
+        let remaining = RemainingNames::all(facts.workspace, facts.names);
+        let counts = Counts::default();
+        Self { session, workspaces, facts, voice, counts, remaining, to_build: None }
     }
 
     /// What became of which subsystems.
@@ -81,17 +94,29 @@ impl<'a> Stages<'a> {
     /// Carries out `stage`, as forge does it or as the task of its name does.
     pub(super) fn carry_out(&mut self, stage: Stage, by_task: bool) -> Result<Did, CliError> {
         if let Some(task) = self.facts.workspace.tasks.get(stage.name()).filter(|_| by_task) {
-            self.run_tasks(&[task])?;
+            self.run_task(task)?;
             return Ok(Did::well("by the task of this name"));
         }
-        match stage {
+        let mut did = match stage {
             Stage::Build => self.build(),
             Stage::Test => self.test(),
             Stage::Package => self.package(),
             Stage::Release => self.release(),
             Stage::Pages => Ok(Did::well("there is no task of this name")),
             Stage::Deploy => self.deploy(),
+        }?;
+        // Who failed in this stage has been told of just now.
+        if let Some(left_out) = self.remaining.left_out().filter(|_| did.code == 0) {
+            did.what = format!("{}, {left_out}", did.what);
         }
+        Ok(did)
+    }
+
+    /// What a stage did of which a part failed: the others go on, if there are any.
+    fn in_part(&mut self, what: String, code: u8, failed: BTreeSet<Name>) -> Did {
+        self.remaining.leave_out(failed);
+        let is_over = code == Kind::Interrupted.exit_code() || self.remaining.names().is_empty();
+        Did { what, code, goes_on: !is_over }
     }
 
     /// The main job, and how it went. The one place where the pipeline calls it.
@@ -111,20 +136,21 @@ impl<'a> Stages<'a> {
 
     /// What has to be built. What a registry has as an image, and nobody else takes, has not.
     fn names_to_build(&mut self) -> Result<BTreeSet<Name>, CliError> {
+        let remaining = self.remaining.names();
         if let Some(known) = &self.to_build {
-            return Ok(known.clone());
+            return Ok(known.intersection(remaining).cloned().collect());
         }
         let workspace = self.facts.workspace;
         let is_image = |name: &&Name| {
             let subsystem = &workspace.subsystems[*name];
             subsystem.image.is_some() && !subsystem.releases_binaries()
         };
-        let images = self.facts.names.iter().filter(is_image).cloned().collect();
+        let images = remaining.iter().filter(is_image).cloned().collect();
         let seen = match self.session.flags.offline {
             true => Vec::new(),
             false => images::stand(self.session, &images)?,
         };
-        let mut names = self.facts.names.clone();
+        let mut names = remaining.clone();
         for seen in seen.iter().filter(|seen| seen.is_hit()) {
             names.remove(&seen.name);
         }
@@ -139,13 +165,18 @@ impl<'a> Stages<'a> {
         let report = self.ensure(&names, Publish::Never)?;
         self.annotate_run(&report, ensure::DONE)?;
         let sum = render_sum(&report, "ensured");
-        if !report.is_good() {
-            return Ok(Did { what: sum, code: report.exit_code() });
+        let did = match report.is_good() {
+            true => Did::well(format!("{sum}; all verified")),
+            false => self.in_part(sum, report.exit_code(), failed(&report)),
+        };
+        if !did.goes_on {
+            return Ok(did);
         }
+        let names = self.names_to_build()?;
         let verdicts = verify::verdicts(self.session, &self.workspaces, &names);
         if verdicts.iter().all(verify::VerifyResult::is_good) {
             self.voice.note(&format!("{} verified\n", verdicts.len()))?;
-            return Ok(Did::well(format!("{sum}; all verified")));
+            return Ok(did);
         }
         self.voice.say(&verify::text(&verdicts, self.voice.style()))?;
         let fault = Fault::new(Kind::Verification, "not every binary is what its stamp says");
@@ -153,37 +184,42 @@ impl<'a> Stages<'a> {
     }
 
     fn test(&mut self) -> Result<Did, CliError> {
-        let (tests, without): (Vec<&Task>, Vec<&Task>) = self
-            .facts
-            .tests()
-            .into_iter()
-            .partition(|task| task::has_source(self.facts.workspace, task));
+        let facts = Facts { names: self.remaining.names(), ..self.facts.clone() };
+        let (tests, without): (Vec<&Task>, Vec<&Task>) =
+            facts.tests().into_iter().partition(|task| task::has_source(facts.workspace, task));
         for task in &without {
             let owner = task.subsystem.as_ref().map_or("it", Name::as_str);
             let why = format!("{owner} was not built here, so its source is not here");
             self.voice.note(&format!("{} is left out: {why}\n", task.name))?;
         }
-        let services = self.services(&tests)?;
-        let passed = self.run_tasks(&tests);
-        let ended = services.map_or(Ok(()), StartedServices::end);
-        passed?;
-        ended?;
-        let names = |tasks: &[&Task]| {
-            tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ")
-        };
-        Ok(Did::well(match (tests.is_empty(), without.is_empty()) {
-            (true, _) => "nothing to test: no source is here, since nothing was built here".into(),
-            (false, true) => format!("passed: {}", names(&tests)),
-            (false, false) => {
-                format!("passed: {}; left out without source: {}", names(&tests), names(&without))
-            }
-        }))
+        let services = self.services(&facts, &tests)?;
+        let ran = self.run_tests(&tests);
+        services.map_or(Ok(()), StartedServices::end)?;
+        let failed = ran?;
+        let what = tests_sum(&tests, &failed, &without);
+        let Some((_, first)) = failed.first() else { return Ok(Did::well(what)) };
+        let code = first.kind.exit_code();
+        let owners = failed.iter().map(|(task, _)| facts.owner_of_test(task).cloned());
+        match owners.collect::<Option<BTreeSet<Name>>>() {
+            Some(owners) => Ok(self.in_part(what, code, owners)),
+            // A test of the workspace is about everything.
+            None => Ok(Did::failed(what, code)),
+        }
     }
 
-    /// Brings up the selected services for `tests`, if there are any of both.
-    fn services(&self, tests: &[&Task]) -> Result<Option<StartedServices<'a>>, CliError> {
+    /// Brings up the selected services for `tests`, if there are any of both; without those that need what
+    /// is left out.
+    fn services(
+        &self,
+        facts: &Facts<'_>,
+        tests: &[&Task],
+    ) -> Result<Option<StartedServices<'a>>, CliError> {
         let workspace = self.facts.workspace;
-        let names: BTreeSet<Name> = self.facts.services().into_keys().collect();
+        let mut names: BTreeSet<Name> = facts.services().into_keys().collect();
+        let out = self.facts.names.difference(facts.names).cloned().collect();
+        for name in service::with_dependents(workspace, &out) {
+            names.remove(&name);
+        }
         if tests.is_empty() || names.is_empty() {
             return Ok(None);
         }
@@ -195,21 +231,35 @@ impl<'a> Stages<'a> {
     fn package(&mut self) -> Result<Did, CliError> {
         let names = self.names_to_build()?;
         let report = self.ensure(&names, Publish::Never)?;
+        let mut did = Did::well(String::new());
         if !report.is_good() {
             self.annotate_run(&report, ensure::DONE)?;
             let what = render_sum(&report, "ensured");
-            return Ok(Did { what, code: report.exit_code() });
+            did = self.in_part(what, report.exit_code(), failed(&report));
         }
+        if !did.goes_on {
+            return Ok(did);
+        }
+        let names = self.names_to_build()?;
         let layout = self.workspaces.layout();
         let packed = package::pack(self.session, &self.workspaces, &names, &layout.dist())?;
         self.voice.note(&package::text(&packed, layout))?;
         let mut what = format!("{} in {}", packed.len(), layout.display(&layout.dist()));
+        if !did.what.is_empty() {
+            what = format!("{}; {what}", did.what);
+        }
         let Some(made) = images::made_beside(self.session, &names)? else {
-            return Ok(Did::well(what));
+            return Ok(Did { what, ..did });
         };
         self.annotate_images(&made, "made")?;
-        what = format!("{what}; {}", images_sum(&made.images, made.seconds));
-        Ok(Did { what, code: made.exit_code() })
+        let what = format!("{what}; {}", images_sum(&made.images, made.seconds));
+        Ok(match made.is_good() {
+            true => Did { what, ..did },
+            false => {
+                let code = if did.code == 0 { made.exit_code() } else { did.code };
+                self.in_part(what, code, failed(&made))
+            }
+        })
     }
 
     /// Tells how images were made or released. Artifacts below them are told if they failed.
@@ -227,7 +277,7 @@ impl<'a> Stages<'a> {
             let deployed = deploy::for_ci(self.session, environment, self.facts.words)?;
             what.push(format!("{environment}: {}", deployed.what));
             if deployed.code != 0 {
-                return Ok(Did { what: what.join("; "), code: deployed.code });
+                return Ok(Did::failed(what.join("; "), deployed.code));
             }
         }
         Ok(Did::well(what.join("; ")))
@@ -241,10 +291,8 @@ impl<'a> Stages<'a> {
             Err(_) => BTreeSet::new(),
         };
         let mut what = Vec::new();
-        let mut code = 0;
-        let mut image_versions = Versions::new();
+        let mut did = Did::well(String::new());
         let claimed = self.claim(&names)?;
-        image_versions.clone_from(&claimed.versions);
         for (name, why) in &claimed.nothing {
             names.remove(name);
             what.push(format!("{name} is not released: {why}"));
@@ -261,41 +309,58 @@ impl<'a> Stages<'a> {
                 what.push("nothing was built here that is not released".to_owned());
             }
         } else if !names.is_empty() {
-            let report = self.ensure(&names, Publish::AsUsual)?;
-            if report.is_good() {
-                settled(self.workspaces.layout(), &claimed.versions);
-                let workspace = self.workspaces.any();
-                component_notes::keep_current(self.session, workspace, &claimed.versions);
-            }
-            self.annotate_run(&report, "released")?;
-            code = report.exit_code();
+            let report = self.release_binaries(&names, &claimed.versions)?;
             what.push(render_sum(&report, "released"));
+            if !report.is_good() {
+                did = self.in_part(String::new(), report.exit_code(), failed(&report));
+            }
         }
-        if code == 0
+        if did.goes_on
             && let Some(report) = images::released_beside(
                 self.session,
-                self.facts.names,
-                &image_versions,
+                self.remaining.names(),
+                &claimed.versions,
                 PushWish::Usual,
             )?
         {
             self.annotate_images(&report, "released")?;
-            code = report.exit_code();
             what.push(images_sum(&report.images, report.seconds));
+            if !report.is_good() {
+                let code = if did.code == 0 { report.exit_code() } else { did.code };
+                did = self.in_part(String::new(), code, failed(&report));
+            }
         }
         if what.is_empty() {
             what.push("no image may be pushed from here".to_owned());
         }
-        if let (0, Some(tag), Ok(_)) = (code, self.facts.project_tag(), &self.facts.store) {
-            let text;
-            (text, code) = self.project_release(tag)?;
+        if let (0, Some(tag), Ok(_)) = (did.code, self.facts.project_tag(), &self.facts.store) {
+            let (text, code) = self.project_release(tag)?;
             what.push(text);
+            did.code = code;
         }
-        Ok(Did { what: what.join("; "), code })
+        Ok(Did { what: what.join("; "), ..did })
+    }
+
+    /// Publishes the binaries of `names`, of which `versions` were made just now.
+    fn release_binaries(
+        &mut self,
+        names: &BTreeSet<Name>,
+        versions: &Versions,
+    ) -> Result<RunReport, CliError> {
+        let report = self.ensure(names, Publish::AsUsual)?;
+        if report.is_good() {
+            settled(self.workspaces.layout(), versions);
+            component_notes::keep_current(self.session, self.workspaces.any(), versions);
+        }
+        self.annotate_run(&report, "released")?;
+        Ok(report)
     }
 
     /// The release of the project itself, on its tag: a bundle of all that it pins.
     fn project_release(&mut self, tag: &str) -> Result<(String, u8), CliError> {
+        if self.remaining.lack_some() {
+            return Ok((format!("{tag} is not released"), 0));
+        }
         let all = self.facts.workspace.subsystems.keys().cloned().collect();
         let all = self.workspaces.with_released_binaries(&all);
         let report = self.ensure(&all, Publish::Never)?;
@@ -340,7 +405,7 @@ impl<'a> Stages<'a> {
             record.build_seconds.is_some() && is_open && is_released
         };
         let is_due = |name: &&Name| self.workspaces.artifacts([*name]).any(is_due);
-        self.facts.names.iter().filter(is_due).cloned().collect()
+        self.remaining.names().iter().filter(is_due).cloned().collect()
     }
 
     /// Why what is installed stays local, since a release holds another under its version: told by each run
@@ -355,13 +420,33 @@ impl<'a> Stages<'a> {
             }
         };
         let mut all: Vec<Fault> =
-            self.workspaces.artifacts(self.facts.names).filter_map(why).collect();
+            self.workspaces.artifacts(self.remaining.names()).filter_map(why).collect();
         all.dedup();
         all
     }
 
-    /// Runs `tasks`, one after the other. What they print is passed on.
-    fn run_tasks(&self, tasks: &[&Task]) -> Result<(), CliError> {
+    /// Runs `tests`, one after the other, whatever became of those before. Those that failed are told, and
+    /// given with why.
+    fn run_tests<'t>(&self, tests: &[&'t Task]) -> Result<Vec<(&'t Task, Fault)>, CliError> {
+        let mut failed = Vec::new();
+        for task in tests {
+            if tests.len() > 1 {
+                self.voice.note(&format!("-- {}\n", task.name))?;
+            }
+            match self.run_task(task) {
+                Ok(()) => {}
+                Err(CliError::Fault(fault)) if fault.kind != Kind::Interrupted => {
+                    self.voice.fault(&fault)?;
+                    failed.push((*task, fault));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Runs `task`. What it prints is passed on.
+    fn run_task(&self, task: &Task) -> Result<(), CliError> {
         let kept = Mutex::new(VecDeque::new());
         let pass_on = |line: &str| {
             let _ = self.voice.say(&format!("{line}\n"));
@@ -371,19 +456,8 @@ impl<'a> Stages<'a> {
             }
             kept.push_back(line.to_owned());
         };
-        let begins = |task: &Task| {
-            if tasks.len() > 1 {
-                let _ = self.voice.note(&format!("-- {}\n", task.name));
-            }
-        };
-        let ran = task::run_all(
-            self.session,
-            &self.workspaces,
-            self.facts.workspace,
-            tasks,
-            &begins,
-            &pass_on,
-        );
+        let workspace = self.facts.workspace;
+        let ran = task::run_alone(self.session, &self.workspaces, workspace, task, &pass_on);
         let kept = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let (Err(CliError::Fault(fault)), false) = (&ran, kept.is_empty()) {
             let (who, lines) = (fault.what.clone(), kept.into());
@@ -392,6 +466,23 @@ impl<'a> Stages<'a> {
         }
         ran
     }
+}
+
+/// What became of tests: of those in `ran` that are not in `failed`, and of those `without` a source.
+fn tests_sum(ran: &[&Task], failed: &[(&Task, Fault)], without: &[&Task]) -> String {
+    let is_failed = |task: &Task| failed.iter().any(|(other, _)| other.name == task.name);
+    let passed = ran.iter().copied().filter(|task| !is_failed(task)).collect::<Vec<_>>();
+    let failed = failed.iter().map(|(task, _)| *task).collect::<Vec<_>>();
+    let parts =
+        [("failed: ", &failed[..]), ("passed: ", &passed), ("left out without source: ", without)];
+    let names = |tasks: &[&Task]| {
+        tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    if ran.is_empty() {
+        return "nothing to test: no source is here, since nothing was built here".into();
+    }
+    let said = parts.iter().filter(|(_, tasks)| !tasks.is_empty());
+    said.map(|(word, tasks)| format!("{word}{}", names(tasks))).collect::<Vec<_>>().join("; ")
 }
 
 impl Counts {

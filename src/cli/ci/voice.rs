@@ -7,7 +7,7 @@ use crate::{
     ci::Stage,
     console::Console,
     model::{Fault, Layout, RunReport},
-    report::{CLOSE_GROUP, Role, Style, annotate_fault, open_group},
+    report::{CLOSE_GROUP, Role, Style, annotate_fault, open_group, render_fault},
 };
 
 use super::super::{
@@ -77,8 +77,14 @@ impl Voice {
         }
     }
 
+    /// Tells why something failed, and annotates the run with it.
+    pub(super) fn fault(&self, fault: &Fault) -> Result<(), Fault> {
+        self.say(&render_fault(fault, self.style))?;
+        self.annotate(fault)
+    }
+
     /// Annotates the run with a failure.
-    pub(super) fn annotate(&self, fault: &Fault) -> Result<(), Fault> {
+    fn annotate(&self, fault: &Fault) -> Result<(), Fault> {
         match &self.actions {
             Some(_) => self.command(&annotate_fault(fault)),
             None => Ok(()),

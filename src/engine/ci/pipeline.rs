@@ -20,6 +20,7 @@ pub const TEST: &str = "test";
 pub const SELECTED: &str = "it is selected";
 
 /// All that the decision rests on.
+#[derive(Clone)]
 pub struct Facts<'a> {
     /// The workspace.
     pub workspace: &'a Workspace,
@@ -78,6 +79,19 @@ pub enum Runs {
     Not,
 }
 
+impl Planned {
+    /// Whether it is about all that was selected, so that a part of it cannot be done alone. What a task
+    /// does nobody knows.
+    #[must_use]
+    pub fn needs_everything(&self) -> bool {
+        match self.runs {
+            Runs::Not => false,
+            Runs::Task => true,
+            Runs::Itself => matches!(self.stage, Stage::Pages | Stage::Deploy),
+        }
+    }
+}
+
 impl Runs {
     /// The word for it.
     #[must_use]
@@ -120,6 +134,13 @@ impl Facts<'_> {
         let own = (!self.is_part).then(|| TEST.to_owned());
         let names = of_subsystems.chain(own);
         names.filter_map(|name| self.workspace.tasks.get(&name)).collect()
+    }
+
+    /// The selected subsystem that `test` is of, if it is not the workspace's own.
+    #[must_use]
+    pub fn owner_of_test(&self, test: &Task) -> Option<&Name> {
+        let name = test.name.strip_suffix(TEST)?.strip_suffix(':')?;
+        self.names.iter().find(|it| it.as_str() == name)
     }
 
     /// The services that are up while tests run: the selected ones, and those that these need; each with

@@ -8,6 +8,7 @@ mod github;
 mod human;
 mod images;
 mod json;
+mod json_error;
 mod place;
 mod problems;
 #[cfg(any(test, feature = "testing"))]
@@ -27,6 +28,7 @@ pub use github::{
 pub use human::{human_size, human_time};
 pub use images::{images_sum, render_images};
 pub use json::{SCHEMA, render_json};
+pub use json_error::{render_json_fault, render_json_problems};
 pub use problems::render_problems;
 pub use style::{Role, Style};
 pub use summary::{Closing, Show, render_sum, render_summary};

@@ -23,7 +23,7 @@ pub fn render_problems(problems: &Problems, style: Style) -> String {
     if problems.diagnostics.is_empty() {
         return String::new();
     }
-    pictures_of(problems, style) + &style.paint(Role::Error, &count(problems)) + "\n"
+    pictures_of(problems, style) + &style.paint(Role::Error, &count_of(problems)) + "\n"
 }
 
 /// All of `problems`, a blank line after each.
@@ -52,7 +52,7 @@ fn renderer(style: Style) -> Renderer {
 }
 
 /// `3 problems in 2 files`.
-fn count(problems: &Problems) -> String {
+pub(super) fn count_of(problems: &Problems) -> String {
     let mut files: Vec<_> = problems.diagnostics.iter().map(|one| &one.span.file).collect();
     files.sort();
     files.dedup();

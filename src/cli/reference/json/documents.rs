@@ -5,6 +5,18 @@ use super::JsonDocument;
 /// The documents.
 #[rustfmt::skip] // Tables: a row to a line.
 pub const JSON_DOCUMENTS: &[JsonDocument] = &[
+    ("error", &[], "Any verb that stops before it has a document of its own: what is wrong, as standard error says it too.", &[
+        ("ok", "b", "`false`."),
+        ("exit_code", "n", "What forge exits with."),
+        ("error.what", "t", "What is wrong."),
+        ("error.because[]", "t", "Why, from the outer to the inner cause."),
+        ("error.help", "t?", "What to do about it."),
+        ("problems[].file", "t", "The file that a problem is in, relative to the workspace."),
+        ("problems[].line", "n", "Its line, from 1."),
+        ("problems[].column", "n", "Its column, from 1, in characters."),
+        ("problems[].what", "t", "What is wrong there."),
+        ("problems[].help", "t?", "What to do about it."),
+    ]),
     ("ensure", &["ensure", "release:binary", "release:all", "promote", "image", "release:image"], "`forge ensure`, `forge release:binary`, `forge release:all`: what became of each artifact.", &[
         ("ok", "b", "Whether nothing failed."),
         ("seconds", "n", "How long it took."),
@@ -99,10 +111,10 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("tasks[].with[].default", "t?", "What it is if it is not given."),
         ("tasks[].with[].enum[]", "t", "All that it can be."),
     ]),
-    ("check", &["check"], "`forge check`. Problems are told on standard error, and the document is not printed then.", &[
+    ("check", &["check"], "`forge check`, if there is no problem; those are in the document `error`.", &[
         ("subsystems", "n", "How many there are."),
         ("tasks", "n", "How many there are."),
-        ("problems[]", "t", "Empty: with a problem there is no document."),
+        ("problems[]", "t", "Empty: problems are in the document `error`."),
         ("warnings[]", "t", "What was warned of."),
     ]),
     ("explain", &["explain"], "`forge explain NAME` of a subsystem or a group.", &[
