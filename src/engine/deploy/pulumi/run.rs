@@ -184,11 +184,12 @@ impl Deployer<'_> {
     ) -> Result<String, Fault> {
         let Some(words) = calls.preview() else { return Ok(String::new()) };
         let mut printed = String::new();
-        let ended = self.call(frame, id, words, &mut |line| {
+        let mut line = |line: &str| {
             printed.push_str(line);
             printed.push('\n');
-        });
-        let Err(fault) = ended.await else { return Ok(printed) };
+        };
+        let ended = self.call(frame, id, words, &mut line).await;
+        let Err(fault) = ended else { return Ok(printed) };
         if let Some(trouble) = PulumiTrouble::find(&printed) {
             return Err(trouble.fault(calls.stack));
         }
