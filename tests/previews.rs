@@ -157,7 +157,7 @@ fn a_fork_has_no_preview_and_a_run_touches_no_other() {
     other.says("this run is for pull request 7, and not for 8");
     for_pull(&sandbox, "preview:sweep", own).succeeds().says("this run destroys nothing");
     let plan = for_pull(&sandbox, "ci --plan", own).succeeds();
-    plan.says("yes   preview: this is pull request 7");
+    plan.says("no    `forge ci:deploy` alone deploys to `preview`");
 }
 
 #[test]

@@ -97,11 +97,11 @@ impl PreviewComment<'_> {
             RepositoryHost::GitLab => ApiChange::Replace,
         };
         if !is_said {
-            api.change(edit, &self.one(api, &list, &first.to_string()), &body).await?;
+            api.change(edit, &Self::one(api, &list, &first.to_string()), &body).await?;
         }
         for other in others {
             // Another run may have deleted it already.
-            api.delete(&self.one(api, &list, &other.to_string())).await?;
+            api.delete(&Self::one(api, &list, &other.to_string())).await?;
         }
         Ok(())
     }
@@ -116,7 +116,7 @@ impl PreviewComment<'_> {
     }
 
     /// Where the comment `id` of `list` is.
-    fn one<'a>(&self, api: &RepositoryApi, list: &[&'a str; 3], id: &'a str) -> Vec<&'a str> {
+    fn one<'a>(api: &RepositoryApi, list: &[&'a str; 3], id: &'a str) -> Vec<&'a str> {
         match api.kind() {
             RepositoryHost::GitHub => vec!["issues", "comments", id],
             RepositoryHost::GitLab => [list.as_slice(), &[id]].concat(),
