@@ -68,6 +68,8 @@ mod registry;
 mod release;
 mod releases;
 mod remote_cache;
+mod remote_execution;
+mod remote_tasks;
 mod sandbox;
 mod schema;
 mod services;

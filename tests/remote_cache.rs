@@ -25,7 +25,7 @@ fn workspace(url: &str) -> Sandbox {
 }
 
 /// With what GitHub says of a run for `event` at `reference`.
-fn on_github(
+pub fn on_github(
     invocation: Invocation,
     sandbox: &Sandbox,
     event: &str,
@@ -342,18 +342,23 @@ fn an_action_is_byte_for_byte_what_googles_library_writes() {
     }
 }
 
+/// buildbox-casd as a cache in `folder`.
+pub fn start_casd(folder: &Path) -> Running {
+    let cache = folder.join("cas").display().to_string();
+    Running::start("buildbox-casd", folder, |port| {
+        let limits = ["--quota-high", "200M", "--quota-low", "100M", "--reserved", "1M"];
+        let own = ["--bind".into(), format!("127.0.0.1:{port}"), cache.clone()];
+        limits.map(String::from).into_iter().chain(own).collect()
+    })
+}
+
 #[test]
 fn a_real_server_keeps_and_gives() {
     if !is_here("buildbox-casd") {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let cache = folder.path().join("cas").display().to_string();
-    let server = Running::start("buildbox-casd", folder.path(), |port| {
-        let limits = ["--quota-high", "200M", "--quota-low", "100M", "--reserved", "1M"];
-        let own = ["--bind".into(), format!("127.0.0.1:{port}"), cache.clone()];
-        limits.map(String::from).into_iter().chain(own).collect()
-    });
+    let server = start_casd(folder.path());
     let url = format!("grpc://127.0.0.1:{}", server.port);
     let first = workspace(&url)
         .file("code/large.sh", "#!/bin/sh\necho large\nexit\n")

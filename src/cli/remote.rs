@@ -4,12 +4,14 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     disk::read_file,
-    model::{Event, EventSink, Fault, Kind, RunReport},
+    model::{Event, EventSink, Fault, Kind, RemoteTotals, RunReport},
     probe::ProbeOptions,
     process::{Cancel, CommandRunner},
     reapi::{ClientIdentity, ConnectionSettings},
     remote::{RemoteCache, RemoteRights},
-    workspace::{RemoteSettings, Workspace, Workspaces},
+    report::{human_size, render_warning},
+    task::TaskOptions,
+    workspace::{RemoteSettings, Task, Workspace, Workspaces},
 };
 
 use super::session::Session;
@@ -28,7 +30,60 @@ pub(super) fn remote_cache(
     let rights = rights(session, settings, options);
     let builder = session.surroundings().builder();
     let connection = connection_settings(session, workspaces.any(), settings);
-    Some(Arc::new(RemoteCache::new(workspaces.clone(), runner, builder, rights, connection)))
+    let given_up = session.remote_given_up.clone();
+    let cache = RemoteCache::new(workspaces.clone(), runner, builder, rights, connection, given_up);
+    Some(Arc::new(cache))
+}
+
+/// The remote cache for `tasks`; none if no task of them is shared.
+pub(super) fn remote_of_tasks(
+    session: &Session,
+    workspaces: &Arc<Workspaces>,
+    tasks: &[&Task],
+    options: TaskOptions,
+) -> Option<Arc<RemoteCache>> {
+    if options.as_task || tasks.iter().all(|task| task.remote.is_none()) {
+        return None;
+    }
+    let probing = ProbeOptions {
+        locked: session.flags.locked,
+        classes: options.classes,
+        ..ProbeOptions::default()
+    };
+    let runner = Arc::new(session.host.runner(options.jobs));
+    remote_cache(session, workspaces, runner, probing)
+}
+
+/// Waits until what tasks made is written, and tells what became of it.
+pub(super) async fn tell_remote_of_tasks(
+    session: &Session,
+    remote: Option<&RemoteCache>,
+    cancel: &Cancel,
+    tell: &dyn Fn(&str),
+) {
+    let Some(remote) = remote else { return };
+    let (totals, warnings) = tokio::select! {
+        told = remote.finish() => told,
+        () = cancel.cancelled() => return,
+    };
+    for fault in warnings {
+        tell(&session.host.secrets().mask(&render_warning(None, &fault, session.stderr_style())));
+    }
+    let RemoteTotals { cache, fetched, missed, written, executed, sent } = &totals;
+    let parts = [
+        (*fetched, "fetched"),
+        (*missed, "missed"),
+        (*executed, "executed"),
+        (*written, "written"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    let mut parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}")).collect();
+    if *sent > 0 {
+        parts.push(format!("{} sent", human_size(*sent)));
+    }
+    if !parts.is_empty() {
+        tell(&format!("remote cache {cache}: {}", parts.join(", ")));
+    }
 }
 
 /// What this run may do with it.

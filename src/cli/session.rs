@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use crate::{
@@ -50,6 +50,8 @@ pub(super) struct Session {
     syntax_check: SyntaxCheck,
     /// Whether the platforms are those of images.
     is_for_images: bool,
+    /// Whether the remote cache is used no more: it is given up once for all that ask it.
+    pub(super) remote_given_up: Arc<AtomicBool>,
 }
 
 /// The stores of a workspace.
@@ -78,7 +80,9 @@ impl Session {
         let all_platforms = self.flags.platform.is_none();
         let flags = Global { all_platforms, ..self.flags.clone() };
         let (host, syntax_check) = (self.host.clone(), self.syntax_check.clone());
-        Self { flags, choice: self.choice, host, syntax_check, is_for_images: false }
+        let remote_given_up = self.remote_given_up.clone();
+        let (choice, is_for_images) = (self.choice, false);
+        Self { flags, choice, host, syntax_check, is_for_images, remote_given_up }
     }
 
     /// The same, for all platforms that images are for.
@@ -107,7 +111,14 @@ impl Session {
             }
             false => SyntaxCheck::off(),
         };
-        Self { flags, choice, host, syntax_check, is_for_images: false }
+        Self {
+            flags,
+            choice,
+            host,
+            syntax_check,
+            is_for_images: false,
+            remote_given_up: Arc::default(),
+        }
     }
 
     /// The folder that the workspace is looked for from.

@@ -23,6 +23,7 @@ use crate::{
 use super::{
     CliError, ensure, explain_json, list,
     publish::Publish,
+    remote::{remote_of_tasks, tell_remote_of_tasks},
     run::{self, RunRequest, jobs},
     session::Session,
     shadow,
@@ -234,8 +235,12 @@ impl<'w> SelectedTasks<'w> {
         };
         let runner = session.host.runner_until(options.jobs, cancel.clone());
         let _in_use = session.host.cache().ok().and_then(Cache::begin_use);
-        let engine = TaskEngine::new(self.workspace, options, &audience, cancel, runner);
+        let remote = remote_of_tasks(session, self.workspaces, &self.reached, options);
+        let engine = TaskEngine::new(self.workspace, options, &audience, cancel.clone(), runner)
+            .sharing(remote.clone());
         let done = perform(&engine, self.workspace, self.invocations.clone(), wish.parallel).await;
+        let tell = |text: &str| session.note(text);
+        tell_remote_of_tasks(session, remote.as_deref(), &cancel, &tell).await;
         screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
         let Err(fault) = done else {
             question.inspect(|question| question.keep(self.workspace, &engine));
@@ -261,17 +266,22 @@ pub(super) fn run_alone(
         return Err(Fault::new(Kind::Failed, what).into());
     }
     let options = options(session, false, false);
+    let reached = reach(&names(workspace), &[task]);
+    let remote = remote_of_tasks(session, workspaces, &reached, options);
     let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
     let audience = |told: TaskMessage| match told.event {
-        TaskEvent::Line(text) => line(text),
+        TaskEvent::Line(text) | TaskEvent::Printed(text, _) => line(text),
         TaskEvent::Note(note) => line(&format!("{} {note}", told.label)),
         _ => {}
     };
     session.host.runtime()?.block_on(async {
         let cancel = session.host.cancel().clone();
         let runner = session.host.runner(options.jobs);
-        let engine = TaskEngine::new(workspace, options, &audience, cancel, runner);
-        perform(&engine, workspace, vec![invocation], false).await
+        let engine =
+            TaskEngine::new(workspace, options, &audience, cancel, runner).sharing(remote.clone());
+        let done = perform(&engine, workspace, vec![invocation], false).await;
+        tell_remote_of_tasks(session, remote.as_deref(), session.host.cancel(), &line).await;
+        done
     })?;
     Ok(())
 }

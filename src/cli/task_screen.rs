@@ -126,6 +126,16 @@ impl TaskScreen {
             TaskEvent::Note(text) if !self.quiet => self.note(&format!("{} {text}", told.label)),
             TaskEvent::Command(_) | TaskEvent::Note(_) => {}
             TaskEvent::Line(line) => self.line(&mut shown, told, line),
+            TaskEvent::Printed(line, is_error) => {
+                // Here commands print for themselves, and one elsewhere cannot.
+                if self.output == TaskOutputMode::Plain {
+                    match is_error {
+                        true => self.note(line),
+                        false => drop(say(self.console, &format!("{line}\n"))),
+                    }
+                }
+                self.line(&mut shown, told, line);
+            }
             TaskEvent::Ended(end) => self.ended(&mut shown, told, end),
         }
     }
@@ -233,6 +243,7 @@ fn sum(ends: &[TaskEnd], seconds: f64) -> String {
     let parts = [
         count(TaskEnd::Well, "ran"),
         count(TaskEnd::Fresh, "fresh"),
+        count(TaskEnd::Remote, "remote"),
         count(TaskEnd::LeftOut, "left out"),
         count(TaskEnd::Badly, "failed"),
         count(TaskEnd::Stopped, "stopped"),

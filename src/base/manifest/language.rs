@@ -194,6 +194,37 @@ static REMOTE: Mapping = Mapping {
         .default("`ci`")
         .example("never"),
         field(
+            "execution",
+            Optional,
+            Flag,
+            "Whether tasks that say `remote` run on the server's workers.",
+        )
+        .default("`false`")
+        .example("true"),
+        field(
+            "properties",
+            Optional,
+            Map("names of properties", &PROPERTY),
+            "The properties that a worker has to have, besides what a task says.",
+        )
+        .example("{ OSFamily: linux, container-image: \"docker://example.com/tools@sha256:abc\" }"),
+        field(
+            "jobs",
+            Optional,
+            Shape::Count,
+            "How many run on workers at once; `-j` does not count them.",
+        )
+        .default("`32`")
+        .example("64"),
+        field(
+            "fallback",
+            Optional,
+            Choice(&["local"]),
+            "What becomes of a task if no worker can be reached: it runs here (`local`).",
+        )
+        .default("it fails")
+        .example("local"),
+        field(
             "salt",
             Optional,
             Text("any text"),
@@ -210,6 +241,8 @@ static REMOTE: Mapping = Mapping {
         .example("5s"),
     ],
 };
+
+pub(super) const PROPERTY: Shape = Text("the value of a property");
 
 static TLS: Mapping = Mapping {
     what: "certificates",

@@ -1,7 +1,7 @@
 //! The language of tasks, as tables: the part of `language.rs` that is about commands people run.
 
 use super::{
-    language::{PASS_ENV, field},
+    language::{PASS_ENV, PROPERTY, field},
     shape::{
         Mapping,
         Presence::{Optional, Required, With},
@@ -166,7 +166,39 @@ static TASK: Mapping = Mapping {
             "The pool, under `pools`, that limits how many run at once.",
         )
         .example("database"),
+        field(
+            "remote",
+            Optional,
+            OneOf(&[Flag, Shape::Record(&SHARED)]),
+            "Whether machines share what it makes, by the `remote` of `versions.yml`. It needs `inputs` and `outputs`.",
+        )
+        .default("`false`")
+        .example("{ tools: [protoc] }"),
         field("shell", Optional, SHELL, "What reads its commands.").default("`sh`").example("bash"),
+    ],
+};
+
+static SHARED: Mapping = Mapping {
+    what: "how a task is shared",
+    exactly_one: &[],
+    fields: &[
+        field(
+            "tools",
+            Optional,
+            List(&WORD),
+            "The programs that decide what it makes: what they say of their versions is part of the key.",
+        )
+        .example("[protoc, go]"),
+        field(
+            "properties",
+            Optional,
+            Map("names of properties", &PROPERTY),
+            "The properties that a worker has to have, over those of `versions.yml`.",
+        )
+        .example("{ ISA: x86-64 }"),
+        field("execute", Optional, Flag, "Whether it runs on a worker, where `versions.yml` says `execution`.")
+            .default("`true`")
+            .example("false"),
     ],
 };
 

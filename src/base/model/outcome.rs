@@ -116,6 +116,8 @@ pub struct RemoteTotals {
     pub missed: usize,
     /// How many were put into it.
     pub written: usize,
+    /// How many ran on workers.
+    pub executed: usize,
     /// How many bytes that took.
     pub sent: u64,
 }
@@ -126,6 +128,7 @@ impl RemoteTotals {
         self.fetched += more.fetched;
         self.missed += more.missed;
         self.written += more.written;
+        self.executed += more.executed;
         self.sent += more.sent;
     }
 }

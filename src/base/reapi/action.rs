@@ -1,14 +1,14 @@
 //! An action: what is asked for, as the Remote Execution API has it. The SHA-256 of its bytes is the key of the
 //! action cache, so its messages are in canonical form: fields by their numbers, defaults left out, lists sorted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use prost::Message;
 use reapi_protocol::reapi;
 
 use super::{BlobContents, BlobDigest, RemoteBlob};
 
-/// A command over no files, which nobody runs: what it would make is known by it.
+/// A command over files. Over none it is one that nobody runs: what it would make is known by it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RemoteAction {
     /// The words of the command.
@@ -19,6 +19,10 @@ pub struct RemoteAction {
     pub outputs: Vec<String>,
     /// The properties of the machine that it runs on.
     pub platform: BTreeMap<String, String>,
+    /// The root of what goes in; nothing for no files.
+    pub inputs: Option<BlobDigest>,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
     /// What disowns everything that was kept under another one.
     pub salt: String,
 }
@@ -54,9 +58,15 @@ impl RemoteAction {
     pub fn blobs(&self) -> [RemoteBlob; 3] {
         let root = RemoteBlob::of_bytes(Vec::new());
         let command = RemoteBlob::of_bytes(self.command().encode_to_vec());
+        let timeout = self.timeout.map(|timeout| reapi_protocol::prost_types::Duration {
+            seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            nanos: 0,
+        });
+        let inputs = self.inputs.unwrap_or(root.digest);
         let action = reapi::Action {
             command_digest: Some(command.digest.message()),
-            input_root_digest: Some(root.digest.message()),
+            input_root_digest: Some(inputs.message()),
+            timeout,
             salt: self.salt.clone().into_bytes().into(),
             platform: Some(self.platform()),
             ..reapi::Action::default()
@@ -64,6 +74,7 @@ impl RemoteAction {
         [root, command, RemoteBlob::of_bytes(action.encode_to_vec())]
     }
 
+    #[allow(deprecated, reason = "older servers look for the platform in the command")]
     fn command(&self) -> reapi::Command {
         let variable = |(name, value): (&String, &String)| reapi::command::EnvironmentVariable {
             name: name.clone(),
@@ -76,6 +87,8 @@ impl RemoteAction {
             arguments: self.arguments.clone(),
             environment_variables: self.variables.iter().map(variable).collect(),
             output_paths: outputs,
+            // Also in the action; old servers look here.
+            platform: self.inputs.map(|_| self.platform()),
             ..reapi::Command::default()
         }
     }
@@ -157,7 +170,7 @@ mod tests {
             variables: map(&[("FINGERPRINT", "f"), ("HOST", "h")]),
             outputs: vec!["nats".into(), ".version".into()],
             platform: map(&[("OSFamily", "linux"), ("ISA", "x86-64")]),
-            salt: String::new(),
+            ..RemoteAction::default()
         }
     }
 

@@ -8,10 +8,14 @@ use std::{
 
 use prost::Message;
 use reapi_protocol::{
-    google::bytestream::byte_stream_client::ByteStreamClient,
+    google::{
+        bytestream::byte_stream_client::ByteStreamClient,
+        longrunning::operations_client::OperationsClient,
+    },
     reapi::{
         self, action_cache_client::ActionCacheClient, capabilities_client::CapabilitiesClient,
         content_addressable_storage_client::ContentAddressableStorageClient,
+        execution_client::ExecutionClient,
     },
 };
 use tonic::{
@@ -40,8 +44,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Connection {
     settings: ConnectionSettings,
     channel: Channel,
+    /// Streams that wait for executions: many servers allow few at once, and transfers must not wait for them.
+    waiting: Channel,
     metadata: MetadataMap,
     most_at_once: AtomicU64,
+}
+
+/// What executions are asked for and stopped with.
+pub(super) struct ExecutionClients {
+    pub(super) execution: ExecutionClient<Channel>,
+    pub(super) operations: OperationsClient<Channel>,
 }
 
 /// What a server can and lets do.
@@ -84,9 +96,9 @@ impl Connection {
                 .map_err(|error| wrong(format!("its certificates cannot be used: {error}")))?;
         }
         let metadata = metadata(&settings).map_err(wrong)?;
-        let channel = endpoint.connect_lazy();
+        let (channel, waiting) = (endpoint.connect_lazy(), endpoint.connect_lazy());
         let most_at_once = AtomicU64::new(LIMIT - FRAME);
-        Ok(Self { settings, channel, metadata, most_at_once })
+        Ok(Self { settings, channel, waiting, metadata, most_at_once })
     }
 
     /// The address, as people write it.
@@ -118,6 +130,19 @@ impl Connection {
 
     pub(super) fn bytestream(&self) -> ByteStreamClient<Channel> {
         ByteStreamClient::new(self.channel.clone()).max_decoding_message_size(MOST_OF_A_MESSAGE)
+    }
+
+    pub(super) fn execution_clients(&self) -> ExecutionClients {
+        ExecutionClients {
+            execution: ExecutionClient::new(self.waiting.clone())
+                .max_decoding_message_size(MOST_OF_A_MESSAGE),
+            operations: OperationsClient::new(self.channel.clone()),
+        }
+    }
+
+    /// How long the server may be silent.
+    pub fn patience(&self) -> Duration {
+        self.settings.patience
     }
 
     fn results(&self) -> ActionCacheClient<Channel> {

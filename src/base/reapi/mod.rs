@@ -1,9 +1,10 @@
-//! A client of the Remote Execution API (REAPI v2), as far as a cache needs it: capabilities, the action
-//! cache, and blobs. Buildbarn, bazel-remote, BuildGrid, BuildBuddy, NativeLink and others serve it.
+//! A client of the Remote Execution API (REAPI v2), as far as a build tool needs it: capabilities, the
+//! action cache, blobs, and execution. Buildbarn, bazel-remote, BuildGrid, BuildBuddy, NativeLink and others serve it.
 //!
 //! - `address` and `settings` are how a server is reached, `connection` is the calls to it.
 //! - `action` is what is asked for: its digest is the key of the action cache.
 //! - `blobs` are found, read and written; what is read is compared with its digest.
+//! - `tree` is the files that go into an action and come out of one, `execution` has one executed.
 //! - `trouble` is what went wrong, and whether it is worth another try.
 //!
 //! The messages are those of `src/protocol/`. <https://github.com/bazelbuild/remote-apis> is the source of the API.
@@ -12,12 +13,16 @@ mod action;
 mod address;
 mod blobs;
 mod connection;
+mod execution;
 mod settings;
+mod tree;
 mod trouble;
 
 pub use action::{ActionOutput, ActionOutputs, RemoteAction};
 pub use address::ServerAddress;
 pub use blobs::{BlobContents, BlobDigest, RemoteBlob};
 pub use connection::{Connection, ServerCapabilities};
+pub use execution::{ExecutionOrder, ExecutionProgress, ExecutionResult};
 pub use settings::{ClientIdentity, ConnectionSettings};
+pub use tree::{InputTree, TreeEntry};
 pub use trouble::{Trouble, TroubleKind};

@@ -24,6 +24,8 @@ pub enum TroubleKind {
     Unavailable,
     /// What came is not what it should be.
     Wrong,
+    /// What was executed took longer than it may.
+    Late,
     /// Something on this machine.
     Local,
 }

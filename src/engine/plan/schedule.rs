@@ -112,8 +112,25 @@ impl Schedule {
     where
         A: Iterator<Item = ActionId>,
     {
-        let limits = ActionLimits { builds: at_once, transfers: 1, local: 1 };
-        Self::from_slots(after.map(|after| ((0, 0.0), after)), limits)
+        Self::of_places(after.map(|after| (false, after)), at_once, 1)
+    }
+
+    /// [`Self::of_equals`], where each piece runs here, or elsewhere: at most `elsewhere` of those at the same
+    /// time, which the others do not wait for.
+    ///
+    /// # Panics
+    /// If one waits for itself or a later one.
+    pub fn of_places<A>(
+        pieces: impl Iterator<Item = (bool, A)>,
+        here: usize,
+        elsewhere: usize,
+    ) -> Self
+    where
+        A: Iterator<Item = ActionId>,
+    {
+        let limits = ActionLimits { builds: here, transfers: elsewhere, local: 1 };
+        let slot = |(is_elsewhere, after)| ((usize::from(is_elsewhere), 0.0), after);
+        Self::from_slots(pieces.map(slot), limits)
     }
 
     fn from_slots<A>(slots: impl Iterator<Item = ((usize, f64), A)>, limits: ActionLimits) -> Self

@@ -21,7 +21,7 @@ use crate::{
 /// How many artifacts are written at once.
 const AT_ONCE: usize = 4;
 
-static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
+pub(super) static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 impl RemoteCache {
     /// Begins to write the artifact of `record`, which this run built and which lies in `folder`; not if this
@@ -98,8 +98,8 @@ impl RemoteCache {
         Ok(sent)
     }
 
-    /// No further artifact is written in this run; said once.
-    fn write_no_more(&self, trouble: &Trouble) {
+    /// Nothing more is written in this run; said once.
+    pub(super) fn write_no_more(&self, trouble: &Trouble) {
         let mut state = self.state();
         if std::mem::replace(&mut state.is_read_only, true) {
             return;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::RemoteCache;
+use super::{RemoteCache, SharedAction};
 use crate::{
     archive::Hasher,
     disk::{MOST_OF_TEXT, read_text},
@@ -35,20 +35,62 @@ impl RemoteCache {
             ("FINGERPRINT", print.fingerprint.to_string()),
             ("TOOLS", tools),
             ("HOST", host),
-            ("VARIABLES", self.variables(build)),
+            ("VARIABLES", self.variables(&|name| build.env.contains_key(name))),
         ];
         variables.extend(want.commit.clone().map(|commit| ("COMMIT", commit)));
         let own = |(name, value): (&str, String)| (name.to_owned(), value);
         let mut outputs: Vec<String> = want.binaries.iter().map(BinaryName::to_string).collect();
         outputs.push(Stamp::FILE.to_owned());
-        let settings = self.workspaces.any().remote.as_ref();
         Ok(RemoteAction {
             arguments: vec!["forge-build".into(), want.id.name.to_string()],
             variables: variables.into_iter().map(own).collect(),
             outputs,
             platform: building_machine().map(own).into(),
-            salt: settings.map(|settings| settings.salt.clone()).unwrap_or_default(),
+            salt: self.salt(),
+            ..RemoteAction::default()
         })
+    }
+
+    /// The action that running `task` is, or why it has none.
+    pub(super) async fn task_action(&self, task: &SharedAction) -> Result<RemoteAction, String> {
+        let mut said = Vec::new();
+        // What runs on a worker is decided by the worker's tools, which its properties name.
+        for tool in task.tools.iter().filter(|_| task.worker.is_none()) {
+            let version = self.version(&task.surroundings, tool).await;
+            if version.is_empty() {
+                return Err(format!("`{tool}` does not say its version on this machine"));
+            }
+            said.push(format!("{tool}={version}"));
+        }
+        let is_declared = |name: &str| task.surroundings.env.contains_key(name);
+        let variables = [
+            ("KEY_VERSION", MEANING.to_owned()),
+            ("PROJECT", self.workspaces.any().project.clone()),
+            ("TASK", task.key.clone()),
+            ("TOOLS", said.join(";")),
+            ("HOST", if task.worker.is_some() { "worker".into() } else { self.host().await }),
+            (
+                "VARIABLES",
+                match task.worker {
+                    Some(_) => "-".to_owned(),
+                    None => self.variables(&is_declared),
+                },
+            ),
+        ];
+        let own = |(name, value): (&str, String)| (name.to_owned(), value);
+        Ok(RemoteAction {
+            arguments: vec!["forge-task".into(), task.name.clone()],
+            variables: variables.map(own).into(),
+            outputs: vec![SharedAction::LIST.to_owned()],
+            platform: task.worker.clone().unwrap_or_else(|| building_machine().map(own).into()),
+            salt: self.salt(),
+            ..RemoteAction::default()
+        })
+    }
+
+    pub(super) fn salt(&self) -> String {
+        let settings = self.workspaces.any().remote.as_ref();
+        settings.map(|settings| settings.salt.clone()).unwrap_or_default()
     }
 
     /// Each tool of a build with what it says of its version.
@@ -61,6 +103,15 @@ impl RemoteCache {
         if build.env.contains_key("PATH") && !build.tools.is_empty() {
             return Err("its build has a PATH of its own, so its tools cannot be measured".into());
         }
+        let env = build
+            .env
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), value.clone().without_places().ok()?)));
+        let surroundings = Command {
+            env: env.collect(),
+            inherit: Inherit::of_build(build.pass_env.keys()),
+            ..Command::new(CommandLine::Argv(Vec::new()), self.workspaces.layout().root())
+        };
         let mut said = Vec::new();
         for tool in build.tools.keys() {
             let is_built = subsystem.build_needs.iter().any(|need| {
@@ -71,7 +122,7 @@ impl RemoteCache {
             // Its fingerprint is in that of the build.
             let version = match is_built {
                 true => "build_needs".to_owned(),
-                false => self.version(build, tool).await,
+                false => self.version(&surroundings, tool).await,
             };
             if version.is_empty() {
                 return Err(format!("`{tool}` does not say its version on this machine"));
@@ -81,24 +132,15 @@ impl RemoteCache {
         Ok(said.join(";"))
     }
 
-    /// The first line with a number in it that `tool` says of its version.
-    async fn version(&self, build: &Build, tool: &str) -> String {
-        let env = build
-            .env
-            .iter()
-            .filter_map(|(key, value)| Some((key.clone(), value.clone().without_places().ok()?)));
-        let command = Command {
-            env: env.collect(),
-            inherit: Inherit::of_build(build.pass_env.keys()),
-            ..Command::new(CommandLine::Argv(Vec::new()), self.workspaces.layout().root())
-        };
+    /// The first line with a number in it that `tool` says of its version, run as `command` is.
+    async fn version(&self, command: &Command, tool: &str) -> String {
         let mut measured = self.measured.lock().await;
         let key = format!("{tool} {:?}", command.env);
         if let Some(known) = measured.get(&key) {
             return known.clone();
         }
         let is_it = |line: &str| line.contains(|c: char| c.is_ascii_digit());
-        let said = ask_version(&*self.runner, &command, tool, &is_it).await.unwrap_or_default();
+        let said = ask_version(&*self.runner, command, tool, &is_it).await.unwrap_or_default();
         let line = said.iter().find(|line| is_it(line)).map(|line| line.trim().to_owned());
         measured.entry(key).or_insert(line.unwrap_or_default()).clone()
     }
@@ -126,12 +168,13 @@ impl RemoteCache {
         measured.entry(question[0].to_owned()).or_insert(host).clone()
     }
 
-    /// A digest of the variables that a build inherits and that decide what compilers write.
-    fn variables(&self, build: &Build) -> String {
+    /// A digest of the variables that commands inherit and that decide what compilers write, but for those that
+    /// are declared.
+    fn variables(&self, is_declared: &(dyn Fn(&str) -> bool + Sync)) -> String {
         let is_in_key = |name: &str, value: &str| {
             // Both end in the compiler that the source asks for, or in none.
             let is_usual = name == "GOTOOLCHAIN" && matches!(value, "auto" | "local");
-            changes_output(name) && !is_usual && !build.env.contains_key(name)
+            changes_output(name) && !is_usual && !is_declared(name)
         };
         let mut hasher = Hasher::new();
         let mut found = 0;

@@ -68,7 +68,7 @@ impl RemoteLookup for RemoteCache {
 }
 
 /// Why there is no hit.
-enum Miss {
+pub(super) enum Miss {
     /// Nothing is wrong.
     Absent(String),
     /// What the server gave is not what it should be.
@@ -92,17 +92,20 @@ impl RemoteCache {
         match found {
             Miss::Absent(found) => RemoteAnswer { found, ..RemoteAnswer::default() },
             Miss::Wrong(why) => {
-                let what = format!(
-                    "what the remote cache {} has of {} is not used",
-                    self.identity(),
-                    want.id
-                );
-                let hint = "it is built instead; find out who writes there, or disown all with another \
-                            `salt` in versions.yml";
-                let fault = Fault::new(Kind::Verification, what).because(why.clone()).hint(hint);
+                let fault = self.unusable(&want.id.to_string(), "built", why.clone());
                 RemoteAnswer { found: why, hit: None, warning: Some(fault) }
             }
         }
+    }
+
+    /// What the cache has of `what` is not what it should be, so that is made another way.
+    pub(super) fn unusable(&self, what: &str, made: &str, why: String) -> Fault {
+        let what = format!("what the remote cache {} has of {what} is not used", self.identity());
+        let hint = format!(
+            "it is {made} instead; find out who writes there, or disown all with another `salt` in \
+             versions.yml"
+        );
+        Fault::new(Kind::Verification, what).because(why).hint(hint)
     }
 
     async fn find(&self, want: &ArtifactSpec) -> Result<RemoteHit, Miss> {
@@ -164,7 +167,7 @@ impl RemoteCache {
     }
 
     /// Who built it, as the cache says. Where only CI is trusted, that has to be one that is.
-    fn builder_of(&self, outputs: &ActionOutputs) -> Result<Option<String>, String> {
+    pub(super) fn builder_of(&self, outputs: &ActionOutputs) -> Result<Option<String>, String> {
         let workspace = self.workspaces.any();
         let builder = Some(outputs.worker.clone()).filter(|worker| !worker.is_empty());
         if workspace.trust == Trust::Ci {
@@ -177,7 +180,7 @@ impl RemoteCache {
     }
 
     /// What `trouble` means for one artifact; what concerns the server ends all asking.
-    fn miss(&self, trouble: &Trouble) -> Miss {
+    pub(super) fn miss(&self, trouble: &Trouble) -> Miss {
         match trouble.kind {
             // Servers forget blobs when they need the room.
             TroubleKind::Absent => {
@@ -185,7 +188,7 @@ impl RemoteCache {
             }
             TroubleKind::Wrong => Miss::Wrong(trouble.why.clone()),
             TroubleKind::Local => Miss::Absent(format!("it cannot be taken: {}", trouble.why)),
-            TroubleKind::Refused | TroubleKind::Unavailable => {
+            TroubleKind::Refused | TroubleKind::Unavailable | TroubleKind::Late => {
                 self.give_up(trouble);
                 Miss::Absent(trouble.why.clone())
             }

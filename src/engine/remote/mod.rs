@@ -1,21 +1,30 @@
 //! The cache of builds that machines share, by the Remote Execution API: who may read and write it (`policy`),
-//! what a key holds (`key`), and how artifacts come (`lookup`) and go (`keep`).
+//! what a key holds (`key`), and how artifacts come (`lookup`) and go (`keep`). `tasks` is the same for what tasks make.
+//! `execution` has commands run on the workers of the same server.
 //!
 //! What it gives is a claim of whoever may write to the server. So runs that publish do not read it, runs for
 //! proposed changes do not write it, and nothing that came from it is ever released. It never fails a run: a
 //! server that is down, slow, full or lies costs a build. After the first such trouble the run asks no more.
 
+mod execution;
 mod keep;
 mod key;
 mod lookup;
 mod policy;
+mod tasks;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use tokio::{sync::OnceCell, task::JoinSet};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    task::JoinSet,
+};
 
 use crate::{
     model::{Environment, Fault, Kind, RemoteTotals},
@@ -25,8 +34,10 @@ use crate::{
     workspace::Workspaces,
 };
 
+pub use execution::{WorkerCommand, WorkerInput, WorkerOrder};
 pub use lookup::RemoteMention;
 pub use policy::RemoteRights;
+pub use tasks::SharedAction;
 
 /// The remote cache of one run.
 pub struct RemoteCache {
@@ -40,6 +51,10 @@ pub struct RemoteCache {
     connection: OnceCell<Option<Connection>>,
     /// What `getconf`, `sw_vers` and the tools of builds said.
     measured: tokio::sync::Mutex<BTreeMap<String, String>>,
+    /// Whether the run asks no more: all that ask in one run share it.
+    given_up: Arc<AtomicBool>,
+    /// How many commands run on workers at once.
+    slots: Semaphore,
     state: Mutex<RemoteState>,
     writing: Mutex<JoinSet<()>>,
 }
@@ -47,11 +62,11 @@ pub struct RemoteCache {
 /// What became of a run's dealings with it.
 #[derive(Debug, Default)]
 struct RemoteState {
-    /// Whether the run asks no more.
-    is_open: bool,
     /// Whether the run writes no more.
     is_read_only: bool,
     warnings: Vec<Fault>,
+    /// Whether the server executes; nothing until it said so.
+    executes: Option<bool>,
     totals: RemoteTotals,
 }
 
@@ -63,8 +78,11 @@ impl RemoteCache {
         builder: Builder,
         rights: RemoteRights,
         settings: Result<ConnectionSettings, Fault>,
+        given_up: Arc<AtomicBool>,
     ) -> Self {
         let environment = runner.environment().clone();
+        let execution = workspaces.any().remote.as_ref().and_then(|it| it.execution.as_ref());
+        let slots = Semaphore::new(execution.map_or(1, |execution| execution.jobs));
         Self {
             workspaces,
             runner,
@@ -74,13 +92,15 @@ impl RemoteCache {
             settings,
             connection: OnceCell::new(),
             measured: tokio::sync::Mutex::default(),
+            given_up,
+            slots,
             state: Mutex::default(),
             writing: Mutex::default(),
         }
     }
 
     /// The cache, as records and reports name it.
-    fn identity(&self) -> String {
+    pub fn identity(&self) -> String {
         self.workspaces.any().remote.as_ref().map(|it| it.identity()).unwrap_or_default()
     }
 
@@ -89,25 +109,39 @@ impl RemoteCache {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this run reads it.
+    pub fn is_read(&self) -> bool {
+        self.rights.unread.is_none()
+    }
+
+    /// Whether this run writes it.
+    pub fn is_written(&self) -> bool {
+        self.rights.unwritten.is_none() && !self.state().is_read_only
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
     /// The server, once it said what it can; nothing if the run asks no more.
     async fn connection(&self) -> Option<&Connection> {
-        if self.state().is_open {
+        if self.is_given_up() {
             return None;
         }
         self.connection
             .get_or_init(|| self.connect())
             .await
             .as_ref()
-            .filter(|_| !self.state().is_open)
+            .filter(|_| !self.is_given_up())
     }
 
     async fn connect(&self) -> Option<Connection> {
         let settings = match &self.settings {
             Ok(settings) => settings.clone(),
             Err(fault) => {
-                let mut state = self.state();
-                state.is_open = true;
-                state.warnings.push(fault.clone());
+                if !self.given_up.swap(true, Ordering::Relaxed) {
+                    self.state().warnings.push(fault.clone());
+                }
                 return None;
             }
         };
@@ -119,7 +153,8 @@ impl RemoteCache {
                 kind: TroubleKind::Unavailable,
                 why: format!("it did not answer within {} s", patience.as_secs_f64()),
             };
-            capabilities.map_err(late)??;
+            let capabilities = capabilities.map_err(late)??;
+            self.state().executes = Some(capabilities.executes);
             Ok(connection)
         };
         match connected.await {
@@ -133,15 +168,14 @@ impl RemoteCache {
 
     /// No further request in this run; said once.
     fn give_up(&self, trouble: &Trouble) {
-        let mut state = self.state();
-        if std::mem::replace(&mut state.is_open, true) {
+        if self.given_up.swap(true, Ordering::Relaxed) {
             return;
         }
         let what = format!("the remote cache {} is not used in this run", self.identity());
         let fault = Fault::new(Kind::Store, what).because(trouble.why.clone());
         let hint =
             "nothing fails for it: what it could have had is built; `forge doctor` looks at it";
-        state.warnings.push(fault.hint(hint));
+        self.state().warnings.push(fault.hint(hint));
     }
 
     /// Waits until all is written, and says what became of it: the totals, and what was not said yet.

@@ -66,6 +66,7 @@ mod tests {
             writes: true,
             salt: String::new(),
             timeout: std::time::Duration::from_secs(1),
+            execution: None,
         };
         let github = |event: &str, reference: &str| {
             Surroundings::GitHub(ActionsRun {

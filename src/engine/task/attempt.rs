@@ -236,7 +236,7 @@ impl<'w> TaskRun<'_, 'w> {
     }
 
     /// Whether what `if` of `step` says holds.
-    async fn applies(
+    pub(super) async fn applies(
         &self,
         scene: &PreparedTask<'_, 'w>,
         step: &TaskStep<'w>,

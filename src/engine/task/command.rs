@@ -178,6 +178,11 @@ impl Ground {
         })
     }
 
+    /// The words of the shell that reads commands.
+    pub fn shell_words(&self) -> Vec<String> {
+        self.shell.words()
+    }
+
     /// Whether the folder that commands run in has yet to be made.
     pub fn lacks_dir(&self) -> bool {
         self.makes_dir && !self.dir.is_dir()

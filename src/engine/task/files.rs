@@ -73,6 +73,14 @@ impl PatternsBelow<'_> {
         Ok(marks)
     }
 
+    /// The files, links and empty folders, by their paths.
+    ///
+    /// # Errors
+    /// `Usage` for a pattern that is none.
+    pub fn found(&self) -> Result<Vec<(PathBuf, InputKind)>, Fault> {
+        Ok(self.list()?.into_iter().map(|input| (input.path, input.kind)).collect())
+    }
+
     /// What the files are called, sorted; links to files are files too.
     ///
     /// # Errors

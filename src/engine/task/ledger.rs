@@ -44,7 +44,24 @@ pub struct TaskLedger {
     key: SealKey,
     /// The workspace, by its real path.
     workspace: String,
+    /// The remote cache whose results count; nothing if none does.
+    remote: Option<String>,
     known: Mutex<RecordedRun>,
+}
+
+/// Who made what is recorded.
+pub struct RecordOrigin {
+    /// The class of the run that made it.
+    pub class: RunClass,
+    /// The remote cache that it came from, if it did.
+    pub remote: Option<String>,
+}
+
+impl RecordOrigin {
+    /// A run of `class` on this machine.
+    pub fn of_run(class: RunClass) -> Self {
+        Self { class, remote: None }
+    }
 }
 
 #[derive(Default)]
@@ -66,6 +83,9 @@ struct LedgerLine<R> {
     /// The class of the run that ran it.
     #[serde(default)]
     class: RunClass,
+    /// The remote cache that it came from, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remote: Option<String>,
     /// Nothing if what was known holds no more.
     is: Option<R>,
 }
@@ -78,7 +98,13 @@ impl TaskLedger {
         let root = layout.root();
         let workspace = path_to_text(&root.canonicalize().unwrap_or_else(|_| root.to_owned()));
         let (layout, key) = (layout.clone(), SealKey::of_user(layout.user()));
-        Self { path, layout, classes, key, workspace, known: Mutex::default() }
+        Self { path, layout, classes, key, workspace, remote: None, known: Mutex::default() }
+    }
+
+    /// The same, in which what came from the remote cache `identity` counts too.
+    #[must_use]
+    pub fn trusting(self, identity: Option<String>) -> Self {
+        Self { remote: identity, ..self }
     }
 
     /// Where things are in the workspace.
@@ -104,7 +130,8 @@ impl TaskLedger {
             return None;
         }
         let line: LedgerLine<TaskRecord> = serde_json::from_str(text).ok()?;
-        line.is.filter(|_| line.class >= self.classes.takes)
+        let is_disowned = line.remote.is_some() && line.remote != self.remote;
+        line.is.filter(|_| line.class >= self.classes.takes && !is_disowned)
     }
 
     /// Reads what others added meanwhile.
@@ -123,32 +150,20 @@ impl TaskLedger {
         }
     }
 
-    /// Records it, as done by this run. Blocks while others write the file anew.
+    /// Records it, as made by `origin`. Blocks while others write the file anew.
     ///
     /// # Errors
     /// If the file cannot be written; as [`BusyLock::wait`].
     pub fn write(
         &self,
+        origin: &RecordOrigin,
         invocation: &Invocation,
         record: &TaskRecord,
         patience: &Patience,
     ) -> Result<(), Fault> {
-        self.write_as(self.classes.own, invocation, record, patience)
-    }
-
-    /// As [`TaskLedger::write`], as done by a run of `class`.
-    ///
-    /// # Errors
-    /// As [`TaskLedger::write`].
-    pub fn write_as(
-        &self,
-        class: RunClass,
-        invocation: &Invocation,
-        record: &TaskRecord,
-        patience: &Patience,
-    ) -> Result<(), Fault> {
-        let class = class.min(self.classes.own);
-        self.add(&LedgerLine { of: invocation.key(), class, is: Some(record) }, patience)
+        let class = origin.class.min(self.classes.own);
+        let (of, remote) = (invocation.key(), origin.remote.clone());
+        self.add(&LedgerLine { of, class, remote, is: Some(record) }, patience)
     }
 
     /// The key in the user's cache under which this run keeps what `record` says came out. Runs of
@@ -161,6 +176,12 @@ impl TaskLedger {
     /// with the class of the runs that keep theirs there.
     pub fn looked_for(&self, record: &TaskRecord) -> impl Iterator<Item = (RunClass, String)> {
         self.classes.takes.and_above().map(|class| (class, self.cache_key(class, record)))
+    }
+
+    /// The key in the user's cache of what the remote cache `identity` gave for what `record` says goes
+    /// in. It is apart from what runs of this machine made: with another salt it is not looked for.
+    pub fn fetched_under(&self, identity: &str, record: &TaskRecord) -> String {
+        digest(&format!("remote {identity} {} {:?}", record.key(), self.workspace))
     }
 
     /// Commands may use more than what a task says goes in, so that another workspace of the user
@@ -184,7 +205,10 @@ impl TaskLedger {
         let is_known = known.lines.contains_key(&of);
         drop(known);
         match is_known {
-            true => self.add(&LedgerLine { of, class: self.classes.own, is: None }, patience),
+            true => {
+                let class = self.classes.own;
+                self.add(&LedgerLine { of, class, remote: None, is: None }, patience)
+            }
             false => Ok(()),
         }
     }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Pure: `plan`, `parameters`, `steps`, `dotenv`, and what `record` compares. Looking at files:
-//! `files`, `basis`, `knowledge`, `watch`. What words mean, found out on the way: `variables`, `each`, `evaluation`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
+//! `files`, `basis`, `knowledge`, `watch`. With other machines: `sharing`, `elsewhere`. What words mean, found out on the way: `variables`, `each`, `evaluation`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
 
 mod attempt;
 mod basis;
@@ -16,6 +16,7 @@ mod conditions;
 mod context;
 mod dotenv;
 mod each;
+mod elsewhere;
 mod evaluation;
 mod files;
 mod foresight;
@@ -30,6 +31,7 @@ mod pool;
 mod preview;
 mod record;
 mod run;
+mod sharing;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -57,6 +59,8 @@ pub enum TaskEvent<'a> {
     Command(&'a str),
     /// A command printed a line.
     Line(&'a str),
+    /// A command on a worker printed a line, on standard error if so: it passed forge's own output by.
+    Printed(&'a str, bool),
     /// Something its owner should know.
     Note(&'a str),
     /// It ended.
@@ -70,6 +74,8 @@ pub enum TaskEnd {
     Well,
     /// There was nothing to do.
     Fresh,
+    /// What it makes came from the remote cache.
+    Remote,
     /// It does not run here, or not now.
     LeftOut,
     /// Something failed.
@@ -83,6 +89,7 @@ impl TaskEnd {
         match result {
             Ok(TaskOutcome::Ran) => Self::Well,
             Ok(TaskOutcome::Fresh) => Self::Fresh,
+            Ok(TaskOutcome::Remote) => Self::Remote,
             Ok(TaskOutcome::LeftOut) => Self::LeftOut,
             Err(fault) if fault.kind == Kind::Interrupted => Self::Stopped,
             Err(_) => Self::Badly,

@@ -8,7 +8,7 @@ use super::{
     evaluation::Evaluation,
     frame::RunScope,
     key::inputs_word,
-    ledger::TaskLedger,
+    ledger::{RecordOrigin, TaskLedger},
     plan::Invocation,
     run::TaskEngine,
     steps::{Rendering, is_here, may_run},
@@ -22,6 +22,8 @@ pub enum TaskOutcome {
     Ran,
     /// There was nothing to do.
     Fresh,
+    /// What it makes came from the remote cache.
+    Remote,
     /// It does not run here, or not now.
     LeftOut,
 }
@@ -145,18 +147,31 @@ impl<'w> TaskRun<'_, 'w> {
             }
         }
         if let Some(now) = now.as_ref().filter(|_| may_skip && engine.options.restore)
-            && self.is_restored(scene, now, frame).await?
+            && let Some(origin) = self.is_restored(scene, now, frame).await?
         {
-            self.report(&scene.label, TaskEvent::Note("is restored from the cache"));
-            return Ok(TaskOutcome::Fresh);
+            let (note, outcome) = match &origin.remote {
+                None => ("is restored from the cache".to_owned(), TaskOutcome::Fresh),
+                Some(remote) => {
+                    (format!("is taken from the remote cache {remote}"), TaskOutcome::Remote)
+                }
+            };
+            self.report(&scene.label, TaskEvent::Note(&note));
+            return Ok(outcome);
         }
         if now.is_some() {
             let tell = |text: &str| self.report(&scene.label, TaskEvent::Note(text));
             engine.ledger.forget(self.invocation, &TaskLedger::patience(&frame.cancel, &tell))?;
         }
         scene.ground.make_dir()?;
-        self.carry_out(scene, &steps, frame).await?;
-        self.keep(scene, now, frame)?;
+        let origin = match self.run_elsewhere(scene, &steps, now.as_ref(), frame).await? {
+            Some(origin) => origin,
+            None => {
+                let _seat = self.seat_here(&steps).await;
+                self.carry_out(scene, &steps, frame).await?;
+                RecordOrigin::of_run(engine.options.classes.own)
+            }
+        };
+        self.keep(scene, now, &origin, frame)?;
         drop(turn);
         Ok(TaskOutcome::Ran)
     }
@@ -171,6 +186,9 @@ impl<'w> TaskRun<'_, 'w> {
         match event {
             TaskEvent::Command(text) => tell(TaskEvent::Command(&shown_url(&hidden(text)))),
             TaskEvent::Line(text) => tell(TaskEvent::Line(&hidden(text))),
+            TaskEvent::Printed(text, is_error) => {
+                tell(TaskEvent::Printed(&hidden(text), is_error));
+            }
             TaskEvent::Note(text) => tell(TaskEvent::Note(&hidden(text))),
             TaskEvent::Ended(end) => tell(TaskEvent::Ended(end)),
         }

@@ -4,7 +4,7 @@ use crate::{
     cache::Cache,
     model::{Fault, shown_url},
     provenance::Classes,
-    workspace::{Task, TemplateValue, Text, Workspace},
+    workspace::{RemoteSettings, Task, TemplateValue, Text, Workspace},
 };
 
 use super::{
@@ -40,6 +40,11 @@ pub struct PreviewOptions {
     pub through_calls: bool,
 }
 
+/// The remote cache of `workspace`, as records name it.
+pub fn remote_identity(workspace: &Workspace) -> Option<String> {
+    workspace.remote.as_ref().map(RemoteSettings::identity)
+}
+
 /// How deep calls are followed.
 const MAX_DEPTH: usize = 20;
 
@@ -56,7 +61,7 @@ pub fn preview(
     let context = TaskContext::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
     let plan = at_once(TaskPlan::for_invocation(&TaskPlanner::dry(&context), wanted))?;
-    let ledger = TaskLedger::new(&workspace.layout, classes);
+    let ledger = TaskLedger::new(&workspace.layout, classes).trusting(remote_identity(workspace));
     let looker = Looker { context: &context, ledger: &ledger, how };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation, 0)).collect()
 }
@@ -161,9 +166,16 @@ impl<'w> Looker<'_, 'w> {
         let has =
             |cache: Cache| self.ledger.looked_for(now).any(|(_, key)| cache.has_outputs(&key));
         let is_plain = unknown.is_empty() && task.status.is_empty();
+        let remote = self.context.workspace.remote.as_ref().filter(|_| task.remote.is_some());
         match is_plain && is_kept(task) && has(Cache::for_workspace(self.ledger.layout()).0) {
             true => (false, format!("{why}; what it makes would be restored from the cache")),
-            false => (true, why),
+            false => match remote.filter(|_| is_kept(task)) {
+                Some(remote) => {
+                    let cache = remote.identity();
+                    (true, format!("{why}; the remote cache {cache} would be asked first"))
+                }
+                None => (true, why),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The loop: it owns a plan, starts what may start, and hears how each task ended.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -17,6 +17,7 @@ use crate::{
     plan::{Ended, Schedule},
     process::{Cancel, CommandRunner, Pending, Runner},
     provenance::Classes,
+    remote::RemoteCache,
     workspace::{Task, Workspace},
 };
 
@@ -31,6 +32,7 @@ use super::{
     perform::{TaskOutcome, TaskRun},
     plan::{Invocation, TaskPlan, TaskPlanner},
     pool::Pools,
+    preview::remote_identity,
     variables::{fixed, learn},
 };
 
@@ -67,8 +69,12 @@ pub struct TaskEngine<'w> {
     pub(super) audience: TaskEventSink<'w>,
     pub(super) pools: Pools,
     pub(super) ledger: TaskLedger,
+    /// What machines share; nothing if none is to be asked.
+    pub(super) remote: Option<Arc<RemoteCache>>,
     runner: Box<dyn CommandRunner + 'w>,
     terminal: RwLock<()>,
+    /// How many tasks that were to run on workers run commands here at once.
+    pub(super) local: tokio::sync::Semaphore,
     cancel: Cancel,
     settled: Mutex<HashMap<String, Settled>>,
     count: AtomicUsize,
@@ -102,11 +108,20 @@ impl<'w> TaskEngine<'w> {
             pools: Pools::default(),
             runner,
             terminal: RwLock::default(),
+            local: tokio::sync::Semaphore::new(options.jobs.max(1)),
             cancel,
-            ledger: TaskLedger::new(&workspace.layout, options.classes),
+            ledger: TaskLedger::new(&workspace.layout, options.classes)
+                .trusting(remote_identity(workspace)),
+            remote: None,
             settled: Mutex::default(),
             count: AtomicUsize::new(0),
         }
+    }
+
+    /// The same, which shares what tasks make by `remote`.
+    #[must_use]
+    pub fn sharing(self, remote: Option<Arc<RemoteCache>>) -> Self {
+        Self { remote, ..self }
     }
 
     /// Runs `wanted` after all it needs.
@@ -190,8 +205,10 @@ impl<'w> TaskEngine<'w> {
         frame: &RunScope<'_>,
         joins: bool,
     ) -> Result<TaskOutcome, Fault> {
-        let after = plan.nodes.iter().map(|(_, after)| after.iter().copied());
-        let mut schedule = Schedule::of_equals(after, self.options.jobs);
+        let pieces = plan.nodes.iter().map(|(invocation, after)| {
+            (self.worker(invocation.task).is_some(), after.iter().copied())
+        });
+        let mut schedule = Schedule::of_places(pieces, self.options.jobs, self.worker_slots());
         let last = plan.nodes.len() - 1;
         let wants_speed = self.options.fail_fast || plan.nodes[last].0.task.fail_fast;
         let frame = &frame.stopped_by(frame.cancel.part());
@@ -287,6 +304,17 @@ impl<'w> TaskEngine<'w> {
     /// being asked a second time.
     pub(super) fn last_frame(&self) -> RunScope<'_> {
         self.frame(self.cancel.patient())
+    }
+
+    /// The properties of the worker that runs `task`; nothing if it runs here.
+    pub(super) fn worker(&self, task: &Task) -> Option<BTreeMap<String, String>> {
+        self.remote.as_ref()?;
+        self.context.workspace.remote.as_ref()?.worker(task.remote.as_ref()?)
+    }
+
+    fn worker_slots(&self) -> usize {
+        let settings = self.context.workspace.remote.as_ref();
+        settings.and_then(|settings| settings.execution.as_ref()).map_or(1, |it| it.jobs)
     }
 
     /// Where the source is that `task` may speak of.

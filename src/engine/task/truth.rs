@@ -14,7 +14,7 @@ use super::{
     files::{Marks, PatternsBelow},
     frame::RunScope,
     key::{is_kept, patterns},
-    ledger::TaskLedger,
+    ledger::{RecordOrigin, TaskLedger},
     perform::{PreparedTask, TaskRun},
     record::{TaskRecord, changed, digest},
 };
@@ -100,42 +100,54 @@ impl<'w> TaskRun<'_, 'w> {
         }
     }
 
-    /// Takes what it would make from the cache, if that is known. Says whether all is as if it had run.
+    /// Takes what it would make from the cache, or from the one that machines share, if that is known.
+    /// Says who made it, if all is as if it had run.
     pub(super) async fn is_restored(
         &self,
         scene: &PreparedTask<'_, 'w>,
         now: &TaskRecord,
         frame: &RunScope<'_>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Option<RecordOrigin>, Fault> {
         if !is_kept(self.invocation.task) {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some((class, kept)) = self.restored(scene, now)? else { return Ok(false) };
+        let here = self.ledger_keys(now);
+        let found = match self.restored(scene, here)? {
+            Some(found) => Some(found),
+            None => self.shared(scene, now, frame).await?,
+        };
+        let Some((origin, kept)) = found else { return Ok(None) };
         if !self.has_status(scene, frame).await? {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some(record) = self.with_outputs(scene, now.clone())? else { return Ok(false) };
+        let Some(record) = self.with_outputs(scene, now.clone())? else { return Ok(None) };
         // A link may lead to something else than it did then.
         let is_same = |(name, digest): (&String, &String)| {
             record.outputs.get(name).is_some_and(|mark| mark.digest == *digest)
         };
         if !kept.iter().all(is_same) {
-            return Ok(false);
+            return Ok(None);
         }
         self.engine.context.basis.is_more();
         let tell = |text: &str| self.report(&scene.label, TaskEvent::Note(text));
         let patience = TaskLedger::patience(&frame.cancel, &tell);
-        self.engine.ledger.write_as(class, self.invocation, &record, &patience)?;
-        Ok(true)
+        self.engine.ledger.write(&origin, self.invocation, &record, &patience)?;
+        Ok(Some(origin))
     }
 
-    /// Puts outputs that are kept into their places. Returns what they are, and the class of the run
-    /// that made them.
-    fn restored(
+    /// Where the user's cache may have what this machine made, and who made it.
+    fn ledger_keys(&self, now: &TaskRecord) -> Vec<(RecordOrigin, String)> {
+        let keys = self.engine.ledger.looked_for(now);
+        keys.map(|(class, key)| (RecordOrigin::of_run(class), key)).collect()
+    }
+
+    /// Puts the outputs that are kept under the first of `keys` that has some into their places. Returns
+    /// what they are, and who made them.
+    pub(super) fn restored(
         &self,
         scene: &PreparedTask<'_, 'w>,
-        now: &TaskRecord,
-    ) -> Result<Option<(RunClass, KeptOutputs)>, Fault> {
+        keys: Vec<(RecordOrigin, String)>,
+    ) -> Result<Option<(RecordOrigin, KeptOutputs)>, Fault> {
         let layout = &self.engine.context.workspace.layout;
         let dir = &scene.ground.dir;
         let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
@@ -143,9 +155,9 @@ impl<'w> TaskRun<'_, 'w> {
         let stage = || stage(layout);
         let place = OutputPlace { dir, stage: &stage, is_declared: &is_declared };
         let restore = |cache: Cache| -> Result<_, Fault> {
-            for (class, key) in self.engine.ledger.looked_for(now) {
+            for (origin, key) in keys {
                 if let Some(kept) = cache.restore_outputs(&key, &place)? {
-                    return Ok(Some((class, kept)));
+                    return Ok(Some((origin, kept)));
                 }
             }
             Ok(None)
@@ -161,6 +173,7 @@ impl<'w> TaskRun<'_, 'w> {
         &self,
         scene: &PreparedTask<'_, 'w>,
         now: Option<TaskRecord>,
+        origin: &RecordOrigin,
         frame: &RunScope<'_>,
     ) -> Result<(), Fault> {
         let Some(now) = now else { return Ok(()) };
@@ -172,7 +185,7 @@ impl<'w> TaskRun<'_, 'w> {
         // What was read before is recorded: whether the run saw the change nobody knows.
         let tell = |text: &str| self.report(&scene.label, TaskEvent::Note(text));
         let patience = TaskLedger::patience(&frame.cancel, &tell);
-        self.engine.ledger.write(self.invocation, &record, &patience)?;
+        self.engine.ledger.write(origin, self.invocation, &record, &patience)?;
         if let Some(change) = changed("input", &record.inputs, &inputs, false) {
             let note = format!("is not up to date: {change} while it ran");
             self.report(&scene.label, TaskEvent::Note(&note));
@@ -193,11 +206,20 @@ impl<'w> TaskRun<'_, 'w> {
             }
             let outputs = record.outputs.iter();
             let outputs = outputs.map(|(name, mark)| (name.clone(), mark.digest.clone())).collect();
-            let key = self.engine.ledger.kept_under(&record);
+            let key = match &origin.remote {
+                None => self.engine.ledger.kept_under(&record),
+                Some(remote) => self.engine.ledger.fetched_under(remote, &record),
+            };
             let cache = Cache::for_workspace(self.engine.ledger.layout()).0;
             let kept = cache.keep_outputs(&key, dir, &outputs);
-            if let Err(fault) = kept {
-                self.report(&scene.label, TaskEvent::Note(&format!("is done; but {fault}")));
+            match kept {
+                Ok(()) if origin.class > RunClass::Untrusted => {
+                    self.share(scene, &record, &cache, &key);
+                }
+                Ok(()) => {}
+                Err(fault) => {
+                    self.report(&scene.label, TaskEvent::Note(&format!("is done; but {fault}")));
+                }
             }
         }
         Ok(())

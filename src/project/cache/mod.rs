@@ -24,7 +24,9 @@ pub use files::{Cache, CacheKey, Hit, Lookup};
 pub use installed::{
     InstallPlace, Installed, inspect, install, links_are_there, rehash, remember, repair, uninstall,
 };
-pub use outputs::{KeptOutputs, OutputPlace};
+pub use outputs::{
+    IncomingOutputs, KeptOutputs, MadeOutput, OutgoingFile, OutgoingOutputs, OutputPlace,
+};
 pub use own::{
     existing_forge_folder, forge_folder, make_folder, replace_file, rewrite_file, stage,
     sweep_staging, write_state,

@@ -40,6 +40,7 @@ struct RemoteRow<'a> {
     fetched: usize,
     missed: usize,
     written: usize,
+    executed: usize,
     bytes: u64,
 }
 
@@ -86,9 +87,10 @@ fn artifact(report: &ArtifactReport) -> ArtifactRow<'_> {
 }
 
 fn remote(totals: &RemoteTotals) -> RemoteRow<'_> {
-    let RemoteTotals { cache, fetched, missed, written, sent } = totals;
-    let (fetched, missed, written, bytes) = (*fetched, *missed, *written, *sent);
-    RemoteRow { cache, fetched, missed, written, bytes }
+    let RemoteTotals { cache, fetched, missed, written, executed, sent } = totals;
+    let (fetched, missed, written) = (*fetched, *missed, *written);
+    let (executed, bytes) = (*executed, *sent);
+    RemoteRow { cache, fetched, missed, written, executed, bytes }
 }
 
 fn image(report: &ImageReport) -> ImageRow<'_> {

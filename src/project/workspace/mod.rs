@@ -63,7 +63,7 @@ pub use load::{LoadError, load, load_text};
 pub use needs::{NeedKind, NeedMap};
 pub use outside::{Assignments, LoadInputs};
 pub use platforms::{WantedPlatforms, Workspaces};
-pub use remote::RemoteSettings;
+pub use remote::{ExecutionSettings, RemoteSettings, SharedTask};
 pub use service::{Probe, Readiness, Restart, SUPERVISOR, Service};
 pub use shared::{SharedInputs, is_meant};
 pub use starter::starter;

@@ -2,19 +2,24 @@
 //! certificate come from the environment.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use super::build::is_variable;
 use crate::{
-    manifest::{Findings, Node, Scalar, pairs, scalar},
+    manifest::{Findings, Node, Scalar, pairs, scalar, scalars},
     model::parse_duration,
     reapi::ServerAddress,
 };
 
 /// How long an answer may take if nobody says.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How many run on workers at once if nobody says.
+const JOBS: usize = 32;
+/// No more run on workers at once.
+const MOST_JOBS: usize = 10_000;
 
 /// `remote:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +42,19 @@ pub struct RemoteSettings {
     pub salt: String,
     /// `timeout`.
     pub timeout: Duration,
+    /// `execution` and what belongs to it; nothing if nothing runs on workers.
+    pub execution: Option<ExecutionSettings>,
+}
+
+/// How commands run on workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionSettings {
+    /// `properties`.
+    pub properties: BTreeMap<String, String>,
+    /// `jobs`.
+    pub jobs: usize,
+    /// `fallback: local`.
+    pub falls_back: bool,
 }
 
 impl RemoteSettings {
@@ -56,6 +74,77 @@ impl RemoteSettings {
         let identity = self.identity.iter().flat_map(|(cert, key)| [cert, key]);
         self.headers.iter().map(|(_, variable)| variable).chain(identity)
     }
+}
+
+/// `remote:` of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedTask {
+    /// `tools`: the programs that decide what it makes.
+    pub tools: Vec<String>,
+    /// `properties` of its own.
+    pub properties: BTreeMap<String, String>,
+    /// `execute`.
+    pub executes: bool,
+}
+
+impl RemoteSettings {
+    /// The properties of the worker that runs what is `shared`; nothing if it runs here.
+    pub fn worker(&self, shared: &SharedTask) -> Option<BTreeMap<String, String>> {
+        let execution = self.execution.as_ref().filter(|_| shared.executes)?;
+        let mut properties = execution.properties.clone();
+        properties.extend(shared.properties.clone());
+        Some(properties)
+    }
+}
+
+/// Resolves `remote:` of the task `node`. What is wrong goes to `found`.
+pub(super) fn task(node: &Node, found: &mut Findings) -> Option<SharedTask> {
+    let written = node.get("remote")?;
+    if written.scalar().is_some_and(|flag| flag.text != "true") {
+        return None;
+    }
+    let lacks = |key: &str| node.get(key).is_none();
+    let why = match () {
+        () if lacks("inputs") => "it does not say what goes in",
+        () if lacks("outputs") => "it does not say what it makes",
+        () if scalar(node, "interactive").is_some_and(|flag| flag.text == "true") => {
+            "it asks at a terminal"
+        }
+        () => {
+            let tools = scalars(written, "tools").into_iter().map(|tool| tool.text).collect();
+            let executes = scalar(written, "execute").is_none_or(|flag| flag.text != "false");
+            return Some(SharedTask { tools, properties: properties(written), executes });
+        }
+    };
+    let what = "what this task makes cannot be shared";
+    let help = "name its `inputs` and `outputs`, and let it ask nothing; or leave out `remote`";
+    found.add(written.bytes.clone(), what, why, help);
+    None
+}
+
+fn properties(node: &Node) -> BTreeMap<String, String> {
+    pairs(node, "properties").into_iter().map(|(name, value)| (name.value, value.text)).collect()
+}
+
+/// Resolves `execution` of `remote:`, and what belongs to it.
+fn execution(node: &Node, found: &mut Findings) -> Option<ExecutionSettings> {
+    let is_on = scalar(node, "execution").is_some_and(|flag| flag.text == "true");
+    let keys = ["properties", "jobs", "fallback"];
+    if let Some(lonely) = keys.iter().find_map(|key| node.get(key)).filter(|_| !is_on) {
+        let what = "this is about what runs on workers, and nothing does";
+        let help = "write `execution: true` beside it, or leave it out";
+        found.add(lonely.bytes.clone(), what, "without `execution: true`", help);
+    }
+    let jobs = scalar(node, "jobs").map_or(Some(JOBS), |text| {
+        let jobs = text.text.parse().ok().filter(|jobs| (1..=MOST_JOBS).contains(jobs));
+        if jobs.is_none() {
+            let what = format!("`{}` is not a number of jobs", text.text);
+            found.add(text.bytes, what, "not from 1 to 10000", "write `jobs: 64`");
+        }
+        jobs
+    });
+    let (properties, falls_back) = (properties(node), scalar(node, "fallback").is_some());
+    is_on.then_some(ExecutionSettings { properties, jobs: jobs?, falls_back })
 }
 
 /// Resolves `remote:` of the workspace at `root`. What is wrong goes to `found`.
@@ -98,6 +187,7 @@ pub(super) fn resolve(node: &Node, root: &Path, found: &mut Findings) -> Option<
         writes: !is("write", "never"),
         salt: text("salt"),
         timeout: timeout?,
+        execution: execution(node, found),
     })
 }
 

@@ -40,6 +40,8 @@ pub mod google {
     }
 }
 
+pub use prost_types;
+
 pub use build::bazel::remote::execution::v2 as reapi;
 
 #[cfg(test)]

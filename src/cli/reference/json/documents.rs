@@ -42,6 +42,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("remote.fetched", "-n", "How many artifacts came from it."),
         ("remote.missed", "-n", "How many it did not have."),
         ("remote.written", "-n", "How many were put into it."),
+        ("remote.executed", "-n", "How many ran on its workers."),
         ("remote.bytes", "-n", "How many bytes that took."),
         ("warnings[]", "t", "What was warned of."),
     ]),

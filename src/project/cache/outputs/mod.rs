@@ -9,10 +9,11 @@
 //! Files go in and out as copies (which share their blocks where the file system can), never as hard
 //! links: whoever writes to an output of a task does not write into the cache. What comes out is hashed
 //! as it is copied, before any of it is visible, and is put into place without following a link
-//! (`place`).
+//! (`place`). What another machine made comes and goes by `sharing`.
 
 mod list;
 mod place;
+mod sharing;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use crate::{
 use super::files::Cache;
 use list::{KeptOutput, List, OutputKind};
 use place::Placing;
+pub use sharing::{IncomingOutputs, MadeOutput, OutgoingFile, OutgoingOutputs};
 
 /// What takes more room than this is not kept.
 const MOST_BYTES: u64 = 1 << 30;

@@ -26,7 +26,7 @@ pub use render::{Bindings, Renderer, TemplateValue, render_fixed};
 pub use words::OWN as OWN_WORDS;
 pub use words::is_free;
 
-use super::template::ScopeWords;
+use super::{remote::SharedTask, template::ScopeWords};
 use crate::{
     manifest::{Quoting, Scalar},
     model::{Name, Span},
@@ -102,6 +102,8 @@ pub struct Task {
     pub interactive: bool,
     /// `gitignore:`.
     pub gitignore: bool,
+    /// `remote:`.
+    pub remote: Option<SharedTask>,
     /// `private:`.
     pub private: bool,
     /// `quiet:`, or that of its file.

@@ -10,7 +10,7 @@ use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        Places, build,
+        Places, build, remote,
         template::{ScopeWords, TemplateScope, look_at, words_of, words_of_expression},
     },
     Parameter, Task, TaskCommand, TaskFileScope, TaskNeed, TaskRef, TaskRetry, TaskText, entry,
@@ -160,6 +160,7 @@ impl<'e> TaskReader<'_, 'e, '_> {
             allow_failure: flag("allow_failure"),
             interactive: flag("interactive"),
             gitignore: flag("gitignore"),
+            remote: remote::task(node, self.found),
             make_dir: flag("make_dir"),
             home: self.home.clone(),
             name,
