@@ -21,6 +21,8 @@ mod conformance;
 mod console;
 mod date_versions;
 mod deploy_ci;
+mod deploy_identity;
+mod deploy_inputs;
 mod deploy_turns;
 mod deployments;
 mod disk;

@@ -211,12 +211,12 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Down { names } | Verb::Stop { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Ps { names } => services::ps(session, &names),
-        Verb::Deploy(wish) => deploy::deploy(session, &wish),
-        Verb::Rollback(wish) => deploy::rollback(session, &wish),
-        Verb::Deployments(wish) => deploy::deployments(session, &wish),
-        Verb::Preview(wish) => deploy::preview(session, &wish),
-        Verb::PreviewDestroy(wish) => deploy::destroy(session, &wish),
-        Verb::PreviewSweep => deploy::sweep(session),
+        verb @ (Verb::Deploy(_)
+        | Verb::Rollback(_)
+        | Verb::Deployments(_)
+        | Verb::Preview(_)
+        | Verb::PreviewDestroy(_)
+        | Verb::PreviewSweep) => run_deploy(session, verb),
         Verb::Attach(wish) => attach::attach(session, &wish),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),
@@ -286,6 +286,19 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::Completions { shell } => Ok(completion::script(session, shell)?),
         Verb::CompletionWords { line, breaks } => Ok(completion::words(session, &line, &breaks)?),
+    }
+}
+
+/// What has to do with environments.
+fn run_deploy(session: &Session, verb: Verb) -> Result<u8, CliError> {
+    match verb {
+        Verb::Deploy(wish) => deploy::deploy(session, &wish),
+        Verb::Rollback(wish) => deploy::rollback(session, &wish),
+        Verb::Deployments(wish) => deploy::deployments(session, &wish),
+        Verb::Preview(wish) => deploy::preview(session, &wish),
+        Verb::PreviewDestroy(wish) => deploy::destroy(session, &wish),
+        Verb::PreviewSweep => deploy::sweep(session),
+        _ => Ok(0),
     }
 }
 

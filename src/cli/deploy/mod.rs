@@ -4,6 +4,7 @@ mod back;
 mod desk;
 mod outside;
 mod preview;
+mod rehearsal;
 mod shown;
 mod sweep;
 
@@ -13,8 +14,8 @@ use serde_json::json;
 
 use crate::{
     deploy::{
-        DeployEnd, DeployHistory, DeployOrder, DeployRequest, DeployState, Deployer, Ledger,
-        Obstacle, PreparedDeploys, prepare,
+        DeployEnd, DeployOrder, DeployRequest, DeployState, Deployer, Ledger, Obstacle,
+        PreparedDeploys, prepare,
     },
     model::{Fault, Kind, Name, nearest, shown_url},
     report::render_fault,
@@ -130,7 +131,7 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
         targeted(&mut prepared, target)?;
     }
     if session.flags.dry_run {
-        let code = plan(session, &prepared, &history, environment)?;
+        let code = rehearsal::rehearsed(session, workspace, &desk, &prepared, environment)?;
         return Ok(Deployed { what: "only shown".into(), code });
     }
     if is_ci {
@@ -222,41 +223,6 @@ fn deployable(
         ));
     }
     Ok(names)
-}
-
-/// Shows what would be deployed.
-fn plan(
-    session: &Session,
-    prepared: &PreparedDeploys<'_>,
-    history: &DeployHistory,
-    environment: &DeployEnvironment,
-) -> Result<u8, CliError> {
-    know_secrets(session, prepared);
-    let mut text = String::new();
-    for there in &prepared.there {
-        text.push_str(&format!("{} is there already: deployment {}\n", there.label(), there.id));
-    }
-    for order in &prepared.orders {
-        let now = history.current(&environment.name, order.name.as_str());
-        let now =
-            now.map_or("nothing of it there now".to_owned(), |it| format!("now {}", it.version));
-        text.push_str(&format!(
-            "would deploy {} to {} ({now})\n  {}\n",
-            order.label(),
-            environment.name,
-            order.artifact.digest()
-        ));
-        for words in order.pulumi_calls("{{ work }}") {
-            text.push_str(&format!("  $ {}\n", words.join(" ")));
-        }
-        for command in order.commands() {
-            let line = order.shown(command)?;
-            text.push_str(&format!("  $ {line}\n"));
-        }
-    }
-    session.say(&session.host.secrets().mask(&text))?;
-    prepared.passed(&environment.name)?;
-    Ok(0)
 }
 
 /// From now on, the secrets of what is `prepared` are masked.

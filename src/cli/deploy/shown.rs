@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    deploy::{DeployHistory, DeployState, Deployment, Ledger},
+    deploy::{DeployHistory, DeployState, Deployment, Ledger, output_of},
     disk::{MOST_OF_TEXT, is_absent, read_text},
     model::{Fault, Kind},
     report::{Align, Cell, Role, Table},
@@ -84,6 +84,7 @@ fn log(
     if session.flags.json {
         let mut line = line(one);
         line["log"] = text.into();
+        line["output"] = output(ledger, one)?;
         let document = json!({ "schema": 1, "deployment": line });
         session.say(&format!("{document:#}\n"))?;
         return Ok(0);
@@ -94,6 +95,26 @@ fn log(
     }
     session.say(&text)?;
     Ok(0)
+}
+
+/// What became of a deployment, as one document.
+fn output(ledger: &dyn Ledger, one: &Deployment) -> Result<Value, Fault> {
+    let [printed, errors] = output_of(&ledger.log(one.id)).map_err(|error| {
+        Fault::io(format!("cannot read what deployment {} printed", one.id), &error)
+    })?;
+    let is_good = one.state() == DeployState::Succeeded;
+    let failed = one.changes.iter().find(|it| it.state.is_over());
+    let failed = failed.filter(|it| it.state != DeployState::Succeeded);
+    let code = failed.map_or(is_good.then_some(0), |change| change.exit_code);
+    Ok(json!({
+        "status": one.state().as_str(),
+        "timestamp": one.since(),
+        "stack_fqdn": one.stack,
+        "stdout": printed,
+        "stderr": errors,
+        "exit_code": code,
+        "error": failed.map(|change| change.why.as_str()),
+    }))
 }
 
 /// The state of a deployment, as a table shows it.

@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     archive::{Hasher, Unpacker},
     disk::{Folder, open_file},
-    image::image_tag,
-    model::{Fault, Kind, Name, Revision, Sha256, asset_name},
-    probe::builder_of_asset,
+    image::{image_tag, trusted_image},
+    model::{Fault, Kind, Name, Revision, Sha256, asset_name, oci::ImageRepository},
+    probe::{attested_builder, builder_of_asset, trusted_repositories},
+    process::CommandRunner,
+    provenance::{Trust, distrusted},
     store::{AssetStream, Beginnings, BrokenTransfer, Registries, Store, published_digest},
     workspace::{Image, Subsystem, Workspace},
 };
@@ -90,6 +92,8 @@ pub struct ArtifactFinder<'a> {
     pub stores: &'a [Arc<dyn Store>],
     /// Where images are.
     pub registries: &'a Registries,
+    /// What asks `gh` for attestations.
+    pub runner: &'a dyn CommandRunner,
 }
 
 impl ArtifactFinder<'_> {
@@ -208,10 +212,12 @@ impl ArtifactFinder<'_> {
         })?;
         match artifact {
             Artifact::Image { repository, digest } => {
-                let image: crate::model::oci::ImageRepository =
+                let image: ImageRepository =
                     repository.parse().map_err(|why: String| Fault::new(Kind::Usage, why))?;
                 let found = self.registries.manifest(&image.at(sha256)).await?;
-                found.map(|_| None).ok_or_else(|| gone(format!("{repository}@{digest}")))
+                found.ok_or_else(|| gone(format!("{repository}@{digest}")))?;
+                self.trusted(name, &image, sha256).await?;
+                Ok(None)
             }
             Artifact::Asset { store, tag, asset, .. } => {
                 let known = self.stores.iter().find(|it| it.url() == store).ok_or_else(|| {
@@ -220,12 +226,18 @@ impl ArtifactFinder<'_> {
                 })?;
                 let label = format!("{tag}/{asset} from {store}");
                 let place = (&**known, tag.as_str(), asset.as_str());
-                builder_of_asset(self.workspace, name, place, Some(sha256)).await?;
+                let is_attested = self.workspace.trust == Trust::Attested;
+                if !is_attested {
+                    builder_of_asset(self.workspace, name, place, Some(sha256)).await?;
+                }
                 let file = into.open_or_create(Path::new("asset"));
                 let mut file = file.map_err(|error| cannot_write(&error))?;
                 self.download(&**known, (tag, asset), &mut file, sha256, &label)
                     .await?
                     .ok_or_else(|| gone(label.clone()))?;
+                if is_attested {
+                    self.attested(name, &label, &into.path().join("asset")).await?;
+                }
                 let files = into.path().join("files");
                 unpack(label, file, files.clone()).await?;
                 Ok(Some(files))
@@ -242,6 +254,29 @@ impl ArtifactFinder<'_> {
                 Ok(Some(files))
             }
         }
+    }
+
+    /// Whether the image of `name` may be deployed, by who says that they made it.
+    async fn trusted(
+        &self,
+        name: &Name,
+        image: &ImageRepository,
+        index: Sha256,
+    ) -> Result<(), Fault> {
+        if self.workspace.trust == Trust::Any {
+            return Ok(());
+        }
+        let ours = trusted_repositories(self.workspace);
+        let found = trusted_image(self.registries, image, index, &ours).await?;
+        let label = format!("{image}@sha256:{index}");
+        found.map(drop).map_err(|why| distrusted(self.workspace.trust, name.as_str(), &label, why))
+    }
+
+    /// Whether GitHub attests the asset `label` of `name`, whose bytes are at `path`.
+    async fn attested(&self, name: &Name, label: &str, path: &Path) -> Result<(), Fault> {
+        let (root, ours) = (self.workspace.layout.root(), trusted_repositories(self.workspace));
+        let found = attested_builder(self.runner, root, path, &ours).await?;
+        found.map(drop).map_err(|why| distrusted(Trust::Attested, name.as_str(), label, why))
     }
 
     /// Brings the bytes of an asset to `path`; `None` is a confirmed absence.

@@ -5,7 +5,7 @@ use super::{
     ArtifactFinder, DeployOrder, DeployState, Deployment, Ledger, StateChange, attempt::Attempt,
 };
 use crate::{
-    model::{Environment, Fault, Kind},
+    model::{Environment, Fault, Kind, KnownSecrets},
     process::{Cancel, CommandRunner},
     provenance::Surroundings,
     store::StoreSettings,
@@ -32,6 +32,8 @@ pub struct DeployHost<'a> {
     pub surroundings: &'a Surroundings,
     /// The same, in words.
     pub run: String,
+    /// What none may see. What becomes known on the way is added.
+    pub secrets: KnownSecrets,
     /// Told what happens.
     pub tell: &'a (dyn Fn(&str) + Sync),
     /// Told what commands print.

@@ -11,10 +11,13 @@
 //! earlier deployment of this ledger left it, and is gone.
 
 mod progress;
+mod rehearsal;
 mod run;
 mod state;
 
 use std::path::Path;
+
+use super::attempt::LONGEST_VARIABLE;
 
 pub use progress::PulumiProgress;
 pub use state::{PulumiTrouble, pending_operations, salt};
@@ -51,16 +54,28 @@ impl PulumiCalls<'_> {
         words(&["pulumi", "stack", "select", self.stack, "--create", "-C", self.work], &[])
     }
 
+    /// Takes the stack, if it is there.
+    pub fn look(&self) -> Vec<String> {
+        words(&["pulumi", "stack", "select", self.stack, "-C", self.work], &[])
+    }
+
     /// Adds the settings to those of the run.
     pub fn settings(&self) -> Option<Vec<String>> {
-        let pairs: Vec<String> =
-            self.config.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let short = self.config.iter().filter(|(_, value)| value.len() < LONGEST_VARIABLE);
+        let pairs: Vec<String> = short.map(|(name, value)| format!("{name}={value}")).collect();
         let mut more: Vec<&str> = Vec::new();
         for pair in &pairs {
             more.extend(["--plaintext", pair]);
         }
         let first = ["pulumi", "config", "set-all", "--stack", self.stack, "-C", self.work];
         (!pairs.is_empty()).then(|| words(&first, &more))
+    }
+
+    /// Adds the setting `name`, whose value is in `file`, since no word may be so long.
+    pub fn long_setting(&self, name: &str, file: &str) -> Vec<String> {
+        let script = "exec pulumi config set --stack \"$1\" -C \"$2\" --non-interactive --plaintext \"$3\" < \"$4\"";
+        let words = ["sh", "-c", script, "sh", self.stack, self.work, name, file];
+        words.map(str::to_owned).to_vec()
     }
 
     /// Shows what an update would do. It is a command of its own: within an update, both would write the same

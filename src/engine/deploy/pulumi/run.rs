@@ -12,7 +12,10 @@ use std::{
 use tokio::time::sleep;
 
 use super::{
-    super::{DeployOrder, DeployState, Deployer, Deployment, attempt::CommandFrame},
+    super::{
+        DeployOrder, DeployState, Deployer, Deployment,
+        attempt::{CommandFrame, LONGEST_VARIABLE},
+    },
     PulumiCalls, PulumiProgress, PulumiTrouble, pending_operations, salt,
 };
 use crate::{
@@ -63,9 +66,7 @@ impl Deployer<'_> {
             },
         )?;
         self.keep_salt(frame, &calls, staging).await?;
-        if let Some(settings) = calls.settings() {
-            self.call(frame, id, settings, &mut |_| ()).await?;
-        }
+        self.set(frame, &calls, id, staging).await?;
         if refresh {
             self.no_pending_creates(frame, &calls).await?;
         }
@@ -94,7 +95,7 @@ impl Deployer<'_> {
     }
 
     /// Makes the folder of the run: the project, and the settings that the checkout has.
-    fn place(
+    pub(super) fn place(
         &self,
         program: &PulumiProgram,
         calls: &PulumiCalls<'_>,
@@ -122,7 +123,7 @@ impl Deployer<'_> {
 
     /// Has the settings of the run the salt of the stack, so that another passphrase than its own is
     /// noticed; a new stack has made one.
-    async fn keep_salt(
+    pub(super) async fn keep_salt(
         &self,
         frame: &CommandFrame,
         calls: &PulumiCalls<'_>,
@@ -144,8 +145,33 @@ impl Deployer<'_> {
         write().map_err(|error| Fault::io("cannot prepare the run of Pulumi", &error))
     }
 
+    /// Adds the settings to those of the run.
+    pub(super) async fn set(
+        &self,
+        frame: &CommandFrame,
+        calls: &PulumiCalls<'_>,
+        id: u64,
+        staging: &Folder,
+    ) -> Result<(), Fault> {
+        if let Some(settings) = calls.settings() {
+            self.call(frame, id, settings, &mut |_| ()).await?;
+        }
+        let long = calls.config.iter().filter(|(_, value)| value.len() >= LONGEST_VARIABLE);
+        for (index, (name, value)) in long.enumerate() {
+            let path = Path::new("pulumi").join(format!("value-{index}"));
+            let write = || -> std::io::Result<()> {
+                let mut file = staging.create_new(&path, 0o600)?;
+                std::io::Write::write_all(&mut file, value.as_bytes())
+            };
+            write().map_err(|error| Fault::io("cannot prepare the run of Pulumi", &error))?;
+            let file = staging.path().join(&path).display().to_string();
+            self.call(frame, id, calls.long_setting(name, &file), &mut |_| ()).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a command of Pulumi, and passes on what it prints.
-    async fn call(
+    pub(super) async fn call(
         &self,
         frame: &CommandFrame,
         id: u64,
@@ -176,7 +202,7 @@ impl Deployer<'_> {
     }
 
     /// What a preview printed of what an update would do.
-    async fn previewed(
+    pub(super) async fn previewed(
         &self,
         frame: &CommandFrame,
         calls: &PulumiCalls<'_>,

@@ -58,6 +58,8 @@ pub struct Deploy {
     pub config: Vec<(String, TaskText)>,
     /// `secrets:`.
     pub secrets: Vec<String>,
+    /// `oidc:`.
+    pub identity: Option<DeployIdentity>,
     /// `needs:`.
     pub needs: BTreeSet<Name>,
     /// `smoke:`.
@@ -91,6 +93,19 @@ pub struct PulumiProgram {
     pub folder: String,
     /// `target:`.
     pub target: Option<TaskText>,
+}
+
+/// The identity of a run of CI.
+#[derive(Clone, Debug, Default)]
+pub struct DeployIdentity {
+    /// `aws:`.
+    pub aws: Option<TaskText>,
+    /// `file:`.
+    pub file: Option<String>,
+    /// `audience:`.
+    pub audience: Option<String>,
+    /// `token:`.
+    pub token: Option<String>,
 }
 
 /// What must hold for some time after a deployment.
@@ -147,6 +162,7 @@ impl Deploy {
         all.extend(self.config.iter().map(|(_, value)| value));
         all.extend(self.pulumi.as_ref().and_then(|program| program.target.as_ref()));
         all.extend(self.health.as_ref().map(|health| health.probe.text()));
+        all.extend(self.identity.as_ref().and_then(|identity| identity.aws.as_ref()));
         all
     }
 }

@@ -14,7 +14,7 @@ use super::{
         task::TaskText,
         template::{TemplateScope, mentions, words_of},
     },
-    Deploy, HealthGate, HealthProbe, PulumiProgram,
+    Deploy, DeployIdentity, HealthGate, HealthProbe, PulumiProgram,
     words::{self, DeployWords},
 };
 use crate::{
@@ -103,6 +103,7 @@ fn read(
         pulumi,
         config: config.map(|(name, value)| (name.value, TaskText(value))).collect(),
         secrets: scalars(node, "secrets").into_iter().map(|name| name.text).collect(),
+        identity: node.get("oidc").map(|node| identity(node, found)),
         needs: needs.iter().filter_map(|need| Name::new(&need.text).ok()).collect(),
         smoke: many("smoke"),
         health,
@@ -117,6 +118,22 @@ fn read(
         file: found.file().path.clone(),
         source: found.text().into(),
     })
+}
+
+fn identity(node: &Node, found: &mut Findings) -> DeployIdentity {
+    let text = |key| scalar(node, key).map(|written| written.text);
+    let identity = DeployIdentity {
+        aws: scalar(node, "aws").map(TaskText),
+        file: text("file"),
+        audience: text("audience"),
+        token: text("token"),
+    };
+    if identity.aws.is_none() && identity.file.is_none() {
+        let what = "`oidc` has neither a role nor a file, so that nobody gets the token";
+        let help = "write `oidc: { aws: ROLE }` or `oidc: { file: VARIABLE }`";
+        found.add(node.bytes.clone(), what, "for whom?", help);
+    }
+    identity
 }
 
 /// The stack of a spec that names none.
