@@ -271,6 +271,50 @@ fn forge_writes_the_workflow_that_releases_it() {
     }
 }
 
+/// What `cargo binstall` is told of forge.
+fn binstall() -> serde_json::Value {
+    let words = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
+    let output = Command::new(env!("CARGO")).args(words).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let own = packages.iter().find(|package| package["name"] == "forge").unwrap();
+    own["metadata"]["binstall"].clone()
+}
+
+#[test]
+fn binstall_finds_what_the_workflow_uploads() {
+    let told = binstall();
+    // As `package_of_a_binary` of tests/assets.rs has it: packed by gzip, the program at the top.
+    assert_eq!(
+        (&told["pkg-fmt"], &told["bin-dir"]),
+        (&"tgz".into(), &"{ bin }{ binary-ext }".into())
+    );
+    let workflow = fs::read_to_string(".github/workflows/release.yml").unwrap();
+    let workflow: serde_json::Value = serde_yaml::from_str(&workflow).unwrap();
+    let jobs = workflow["jobs"]["release"]["strategy"]["matrix"]["include"].as_array().unwrap();
+    let mut known = std::collections::BTreeSet::new();
+    for job in jobs {
+        let (platform, target) =
+            (job["platform"].as_str().unwrap(), job["target"].as_str().unwrap());
+        let explained = at_home(&format!("explain forge --json --platform {platform}"));
+        let explained: serde_json::Value = serde_json::from_str(&explained).unwrap();
+        let artifact = &explained["artifacts"][0];
+        let text = |key: &str| artifact[key].as_str().unwrap();
+        let expected =
+            format!("{{ repo }}/releases/download/{}/{}", text("release"), text("asset"));
+        // What is linked with musl runs beside glibc as well.
+        for target in [target.to_owned(), target.replace("-musl", "-gnu")] {
+            let url = told["overrides"][&target]["pkg-url"].as_str().unwrap_or_default();
+            let url = url.replace("{ version }", env!("CARGO_PKG_VERSION"));
+            assert_eq!(url, expected, "{target}");
+            known.insert(target);
+        }
+    }
+    let listed = told["overrides"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(known, listed);
+}
+
 #[test]
 fn the_setup_action_is_pinned_and_installs_forge() {
     let text = fs::read_to_string("action.yml").unwrap();

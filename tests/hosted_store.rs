@@ -13,9 +13,10 @@ use forge::{
 };
 
 use crate::support::{
-    Invocation, Sandbox,
+    Invocation, Sandbox, git,
     gitea::{self, Gitea},
     gitlab::{self, GitLab},
+    is_here,
 };
 
 const TAG: &str = "nats-v2.10.24";
@@ -361,6 +362,92 @@ fn a_job_of_gitlab_publishes_and_others_download() {
     workspace(&gitlab).forge("ensure").succeeds();
     assert!(gitlab.asked(files).len() > before, "downloaded");
     assert_eq!(gitlab.world().releases.len(), 1);
+}
+
+/// A project with three releases, made by jobs one after the other.
+fn with_three_releases() -> (GitLab, Sandbox) {
+    let gitlab = GitLab::new();
+    let sandbox = workspace(&gitlab);
+    for version in ["v1.0.0", "v1.1.0", "v1.2.0"] {
+        let manifest = sandbox.read("versions.yml");
+        let pin = manifest.lines().find(|line| line.contains("hello: ")).unwrap().to_owned();
+        sandbox.write("versions.yml", &manifest.replace(&pin, &format!("  hello: {version}")));
+        job(&gitlab, &sandbox, "ensure").succeeds();
+    }
+    (gitlab, sandbox)
+}
+
+#[test]
+fn at_gitlab_pruning_goes_on_where_it_stopped() {
+    let (gitlab, sandbox) = with_three_releases();
+    let tags = || {
+        let world = gitlab.world();
+        let mut tags: Vec<_> = world.releases.iter().map(|it| it.tag.clone()).collect();
+        tags.sort();
+        tags
+    };
+    assert_eq!(tags().len(), 3);
+    let prune = || {
+        let forge = job(&gitlab, &sandbox, "release:prune --keep 1 --yes");
+        forge.env("GITLAB_TOKEN", gitlab::WRITER)
+    };
+    let request = prune().env("CI_MERGE_REQUEST_IID", "7");
+    let request = request.env("CI_PIPELINE_SOURCE", "merge_request_event").exits(2);
+    request.says("cannot change the releases").says("merge request");
+    assert_eq!(tags().len(), 3);
+    gitlab.next("DELETE", "/releases/", gitlab::Goes::Status(403));
+    prune().exits(3).says("1 deleted from gitlab:").says("1 could not be: run it again");
+    assert_eq!(tags().len(), 2);
+    prune().succeeds().says("deleted hello-v1.");
+    // The files are gone with the release, and what is pinned is there.
+    assert_eq!(tags(), ["hello-v1.2.0"]);
+    let packages: Vec<_> = gitlab.world().packages.iter().map(|it| it.version.clone()).collect();
+    assert_eq!(packages, ["hello-v1.2.0"]);
+    sandbox.forge("release:list").succeeds().says("1 release in gitlab:");
+}
+
+#[test]
+fn a_jobs_token_is_told_what_it_may_not_remove() {
+    let (gitlab, sandbox) = with_three_releases();
+    let run = job(&gitlab, &sandbox, "release:prune --keep 1 --yes").exits(3);
+    run.says("the login from CI_JOB_TOKEN may not do that in gitlab:");
+    run.says("a job's token may remove no tags").says("set GITLAB_TOKEN");
+    run.keeps_quiet_about("expired").keeps_quiet_about(gitlab::JOB);
+}
+
+#[test]
+fn at_gitlab_a_component_is_published_under_its_own_version_alone() {
+    if !is_here("git") {
+        return;
+    }
+    let gitlab = GitLab::new();
+    let sandbox = Sandbox::new()
+        .head(&format!("releases: {}", gitlab.store()))
+        .spec("api", "{ scheme: commits, first: 1.0.0 }", "source: { path: code }\nbuild: { run: \"printf '#!/bin/sh\\necho {{ version }}\\n' > {{ out }}/api && chmod +x {{ out }}/api\" }\n")
+        .file("code/text", "one\n")
+        .file(".gitignore", ".forge/\nforge.lock\n");
+    let root = sandbox.root();
+    git(&root, &["init", "--quiet", "--initial-branch=main"]);
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "--quiet", "-m", "feat: answers"]);
+    let published = || {
+        let world = gitlab.world();
+        let links = world.releases.iter().map(|it| (it.tag.clone(), it.links.len()));
+        links.collect::<Vec<_>>()
+    };
+    // No release, no package, not even a part of one, under the placeholder or a version of other code.
+    job(&gitlab, &sandbox, "ensure").succeeds();
+    assert_eq!(published(), []);
+    git(&root, &["tag", "-m", "x", "api-1.0.0"]);
+    sandbox.write("code/text", "two\n");
+    git(&root, &["commit", "--quiet", "-am", "fix: later"]);
+    let run = job(&gitlab, &sandbox, "ensure --publish --force").succeeds();
+    run.says("api is not published: it is not 1.0.0");
+    assert_eq!(published(), []);
+    assert!(gitlab.world().packages.is_empty());
+    git(&root, &["checkout", "--quiet", "api-1.0.0"]);
+    job(&gitlab, &sandbox, "ensure --force").succeeds().says("published");
+    assert_eq!(published(), [("api-1.0.0".to_owned(), 3)]);
 }
 
 #[test]

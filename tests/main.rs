@@ -95,3 +95,4 @@ mod upgrade;
 mod upstream;
 mod verbs;
 mod walks;
+mod widths;

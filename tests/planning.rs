@@ -174,7 +174,7 @@ fn a_plan_says_why() {
         assert!(line.contains(why), "{line:?} does not say {why:?}");
     }
     run.says("the installed damaged is damaged").says("`damaged` was changed");
-    run.says("left: fresh").says("built, then published").says("publishing to dir:");
+    run.says("unchanged").says("built, then published").says("publishing to dir:");
 }
 
 #[test]

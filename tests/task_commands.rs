@@ -3,7 +3,7 @@
 
 use std::{fs, process::Command};
 
-use crate::support::{Sandbox, is_alive, wait_until};
+use crate::support::{Sandbox, at_a_terminal, is_alive, wait_until};
 
 /// A workspace with this head.
 fn workspace(head: &str) -> Sandbox {
@@ -225,46 +225,6 @@ tasks:
     assert_eq!(String::from_utf8_lossy(&kept.unwrap().stdout), "", "nothing keeps a secret");
 }
 
-/// Runs forge at a terminal of its own: types `typed` when `cue` was shown, and tells what was shown
-/// and the exit code.
-fn at_a_terminal(sandbox: &Sandbox, words: &str, cue: &str, typed: &str) -> (String, i32) {
-    let script = r#"
-import os, pty, sys
-cue, typed = sys.argv[1].encode(), sys.argv[2].encode()
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[3], sys.argv[3:])
-shown = b""
-while True:
-    try:
-        data = os.read(fd, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    shown += data
-    if typed and cue in shown:
-        os.write(fd, typed)
-        typed = b""
-sys.stdout.write(shown.decode())
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"#;
-    let mut forge = sandbox.forge(words);
-    let forge = forge.command();
-    let mut python = Command::new("python3");
-    python.args(["-c", script, cue, typed]).arg(forge.get_program()).args(forge.get_args());
-    python.current_dir(sandbox.root());
-    for (name, value) in forge.get_envs() {
-        match value {
-            Some(value) => python.env(name, value),
-            None => python.env_remove(name),
-        };
-    }
-    let output = python.output().unwrap();
-    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    (shown + &String::from_utf8_lossy(&output.stderr), output.status.code().unwrap())
-}
-
 #[test]
 fn what_is_interactive_gets_the_terminal_and_gives_it_back() {
     let sandbox = workspace(
@@ -275,13 +235,13 @@ fn what_is_interactive_gets_the_terminal_and_gives_it_back() {
   dies: { interactive: true, run: 'echo ready; exec sleep 100', finally: 'echo {{ exit_code }} >> log' }
 ",
     );
-    let (shown, code) = at_a_terminal(&sandbox, "ask", "name? ", "Ann\n");
+    let (shown, code) = at_a_terminal(sandbox.forge("ask"), 80, "name? ", "Ann\n");
     assert!(shown.contains("hi Ann") && code == 0, "{code} {shown}");
-    let (shown, code) = at_a_terminal(&sandbox, "raw", "never", "");
+    let (shown, code) = at_a_terminal(sandbox.forge("raw"), 80, "never", "");
     assert!(shown.contains(" echo ") && shown.contains(" icanon") && code == 0, "{code} {shown}");
-    let (shown, code) = at_a_terminal(&sandbox, "hears", "ready", "\u{3}");
+    let (shown, code) = at_a_terminal(sandbox.forge("hears"), 80, "ready", "\u{3}");
     assert!(shown.contains("heard") && code == 0, "{code} {shown}");
-    let (shown, code) = at_a_terminal(&sandbox, "dies", "ready", "\u{3}");
+    let (shown, code) = at_a_terminal(sandbox.forge("dies"), 80, "ready", "\u{3}");
     assert!(code == 130, "{code} {shown}");
     assert_eq!(log(&sandbox), "130 ");
 }

@@ -74,6 +74,8 @@ fn words_of_other_tools_are_answered() {
     sandbox.forge("build").exits(2).says("`forge ensure` does that");
     sandbox.forge("uninstall x").exits(2).says("`forge remove`");
     sandbox.forge("lnit").exits(2).says("did you mean `init` or `lint`?");
+    let both = Sandbox::new().script("end", "v1").head("tasks: { init: x, lint: x }");
+    both.forge("lnit").exits(2).says("did you mean `init` or `lint`?");
     sandbox.forge("-C / build").exits(2).says("`forge ensure` does that");
 }
 
@@ -98,6 +100,33 @@ fn exec_ensures_and_becomes_the_command() {
     assert_eq!(run.stdout().trim(), sandbox.path(".forge/bin/use").display().to_string());
     let mut killed = sandbox.forge("exec -- sh -c").arg("kill -9 $$");
     assert_eq!(killed.command().status().unwrap().signal(), Some(9), "as if run directly");
+}
+
+#[test]
+fn exec_looks_at_nothing_where_all_was_ensured_and_nothing_it_needs_changed() {
+    let source = |name: &str| {
+        format!(
+            "source: {{ path: {name} }}\nbuild: {{ run: 'cp {name}.sh {{{{ out }}}}/{name} && chmod +x {{{{ out }}}}/{name}' }}\n"
+        )
+    };
+    let code = |words: &str| format!("#!/bin/sh\necho {words}\n");
+    let sandbox = Sandbox::new()
+        .spec("one", "v1", &source("one"))
+        .spec("two", "v1", &source("two"))
+        .file("one/one.sh", &code("one"))
+        .file("two/two.sh", &code("two"));
+    sandbox.forge("ensure").succeeds();
+    // What was made by that run is too young to be believed: the next one keeps the answer.
+    sandbox.forge("ensure").succeeds();
+    sandbox.write("two/two.sh", &code("new"));
+    // A run that looks at artifacts has a trace.
+    let ran = |words: &str| {
+        let path = sandbox.path("trace.json");
+        let run = sandbox.forge(&format!("--trace trace.json {words}")).succeeds();
+        (run.stdout(), fs::remove_file(path).is_ok())
+    };
+    assert_eq!(ran("exec one"), ("one\n".to_owned(), false));
+    assert_eq!(ran("exec two"), ("new\n".to_owned(), true));
 }
 
 #[test]

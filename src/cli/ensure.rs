@@ -107,6 +107,23 @@ impl KnownAnswer {
         Some((versions::part(session, words, &recheck)?, recheck.names))
     }
 
+    /// Whether it holds of `names` and of all that they need.
+    fn holds_of(&self, names: &BTreeSet<Name>) -> bool {
+        let lines: BTreeMap<&Name, (u32, &KnownArtifact)> =
+            (1..).zip(&self.artifacts).map(|(line, it)| (&it.name, (line, it))).collect();
+        let mut open: Vec<&Name> = names.iter().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            match lines.get(name) {
+                Some((line, _)) if self.look.stale.contains(line) => return false,
+                Some((_, artifact)) if seen.insert(name) => open.extend(&artifact.needs),
+                Some(_) => {}
+                None => return false,
+            }
+        }
+        true
+    }
+
     /// Whether all of it holds.
     pub(super) fn holds(&self) -> bool {
         self.look.stale.is_empty()
@@ -117,6 +134,12 @@ impl KnownAnswer {
         let artifacts = self.artifacts.iter().map(|known| known.report(platform)).collect();
         RunReport { artifacts, ..RunReport::default() }
     }
+}
+
+/// Whether `names` are installed as they are pinned by what is known since everything was ensured: then
+/// nothing of the workspace has to be looked at.
+pub(super) fn is_known_fresh(session: &Session, layout: &Layout, names: &BTreeSet<Name>) -> bool {
+    KnownAnswer::kept_for(session, layout, &[]).is_some_and(|known| known.holds_of(names))
 }
 
 /// Whether what a run gave holds until a file changes. Who names some would be told of what building

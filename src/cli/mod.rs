@@ -100,6 +100,7 @@ use crate::{
     model::{Fault, Kind},
     process::{guardian, keep_memory_private},
     service::{last_line, look},
+    ui::TerminalFacts,
 };
 use args::Args;
 pub(crate) use error::CliError;
@@ -124,7 +125,8 @@ pub fn main() -> ExitCode {
         let words = argv[2..].iter().map(|word| word.to_string_lossy().into_owned());
         return look::main(&words.collect::<Vec<_>>());
     }
-    let args = match parsed(&argv) {
+    let width = TerminalFacts::detect(&environment).stdout_width();
+    let args = match parsed(&argv, width) {
         Ok(args) => args,
         Err(error) if error.use_stderr() => {
             return ExitCode::from(mistakes::report(&error, &argv, environment));
@@ -150,8 +152,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn parsed(argv: &[OsString]) -> Result<Args, clap::Error> {
-    let mut command = help::command();
+/// What `argv` asks for; help about it has lines of at most `width`.
+fn parsed(argv: &[OsString], width: Option<usize>) -> Result<Args, clap::Error> {
+    let mut command = help::command_at(width);
     let argv = task_words::rewrite(habits::rewrite(argv.to_vec(), &verb_names(&command)));
     let matches = command.try_get_matches_from_mut(argv)?;
     Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))

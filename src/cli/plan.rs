@@ -176,7 +176,7 @@ fn plan_text(plan: &Plan, publishes_to: &str, session: &Session) -> String {
     let rows: BTreeMap<_, _> = settled.chain(found).collect();
     for (id, (version, reason)) in rows {
         let steps = steps.get(id);
-        let would_be = steps.map_or_else(|| "left: fresh".into(), |steps| steps.join(", then "));
+        let would_be = steps.map_or_else(|| "unchanged".into(), |steps| steps.join(", then "));
         table.row([
             Cell::new(Role::Name, id.to_string()),
             Cell::new(Role::Plain, version),

@@ -331,7 +331,7 @@ async fn ensure_until(
     cancel: Cancel,
 ) -> Result<Option<u8>, CliError> {
     withdraw(session, workspaces)?;
-    if names.is_empty() {
+    if names.is_empty() || ensure::is_known_fresh(session, workspaces.layout(), names) {
         return Ok(None);
     }
     let request = RunRequest { workspaces: workspaces.clone(), names, publish: Publish::AsUsual };

@@ -89,7 +89,10 @@ fn unknown(workspace: &Workspace, name: &str) -> Fault {
     }
     let command = Args::command();
     let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
-    let near = all_nearest(name, verbs.map(clap::Command::get_name).chain(tasks));
+    let verbs: Vec<_> = verbs.map(clap::Command::get_name).collect();
+    // A task may have the name of a verb.
+    let tasks = tasks.into_iter().filter(|task| !verbs.contains(task));
+    let near = all_nearest(name, verbs.iter().copied().chain(tasks));
     let near: Vec<_> = near.iter().take(3).map(|word| format!("`{word}`")).collect();
     match near.is_empty() {
         true => {

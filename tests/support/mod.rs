@@ -14,6 +14,7 @@ mod processes;
 pub mod reapi;
 pub mod registry;
 mod server;
+mod terminal;
 
 use std::{
     collections::BTreeMap,
@@ -29,6 +30,7 @@ pub use disk::Mount;
 pub use git::git;
 pub use processes::{Marker, is_alive, wait_until};
 pub use server::{Fault, Server};
+pub use terminal::at_a_terminal;
 
 /// A workspace, a cache and a private store that only one test sees.
 pub struct Sandbox {

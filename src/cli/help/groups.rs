@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use clap::Command;
 
+use crate::report::wrap;
+
 /// Verbs that are shown together.
 pub(super) struct VerbGroup {
     /// What they are for.
@@ -101,61 +103,68 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
     },
 ];
 
-/// How wide the first screen is.
+/// How wide the first screen is at most.
 const WIDTH: usize = 80;
+/// Around what stands out: signs that take no room, so that lines can be measured.
+const MARKS: [char; 2] = ['\u{2060}', '\u{200b}'];
 
-/// The first screen of help: what each everyday verb does, and the names of the others.
-pub(super) fn overview(command: &Command) -> String {
-    let styles = command.get_styles();
-    let (heading, literal) = (styles.get_header(), styles.get_literal());
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let mut text = format!(
-        "{about}\n\n{heading}Usage:{heading:#} {literal}forge{literal:#} [OPTIONS] VERB | TASK [ARGS]\n"
+/// The first screen of help, in lines of at most `width`: what each everyday verb does, and the names of
+/// the others.
+pub(super) fn overview(command: &Command, width: usize) -> String {
+    let width = width.clamp(30, WIDTH);
+    let heading = command.get_styles().get_header();
+    let titled = |title: &str| format!("{heading}{title}{heading:#}");
+    let mut text = String::new();
+    let mut write = |start: &str, indent: usize, rest: &str| {
+        let gap = " ".repeat(indent);
+        let rest = styled(command, &wrap(rest, width - indent).join(&format!("\n{gap}")));
+        let _ = writeln!(text, "{start}{rest}");
+    };
+    write("", 0, &command.get_about().map(ToString::to_string).unwrap_or_default());
+    write("", 0, "");
+    write(
+        &(titled("Usage:") + " "),
+        7,
+        &format!("{} [OPTIONS] VERB | TASK [ARGS]", literal("forge")),
     );
     for group in GROUPS.iter().filter(|group| group.is_told) {
-        let _ = writeln!(text, "\n{heading}{}{heading:#}", group.title);
+        write(&format!("\n{}", titled(group.title)), 0, "");
         for name in group.verbs {
-            let about = about_of(command, name);
-            let _ = writeln!(text, "  {literal}{name:<9}{literal:#} {about}");
+            let start = styled(command, &literal(&format!("  {name:<9} ")));
+            write(&start, INDENT, &about_of(command, name));
         }
     }
-    text.push('\n');
+    write("", 0, "");
     for group in GROUPS.iter().filter(|group| !group.is_told) {
-        let names = group.verbs.iter().map(|name| format!("{literal}{name}{literal:#}"));
-        let widths = group.verbs.iter().map(|name| name.len());
-        let title = format!("{heading}{}{heading:#}", group.title);
-        let gap = " ".repeat(INDENT - group.title.len());
-        let _ = writeln!(text, "{title}{gap}{}", wrapped(names.zip(widths)));
+        let names: Vec<_> = group.verbs.iter().map(|name| literal(name)).collect();
+        let start = format!("{}{}", titled(group.title), " ".repeat(INDENT - group.title.len()));
+        write(&start, INDENT, &names.join(", "));
     }
-    let _ = write!(
-        text,
-        "\n{heading}Options{heading:#} (all of them: {literal}forge help options{literal:#})\n  \
-         -C DIR, -j N, --platform P, --dry-run, --offline, --locked, --json, -q, -v\n\n\
-         {literal}forge help VERB{literal:#} says more of one; {literal}forge help verbs{literal:#} of all. Pages: spec,\n\
-         manifest, tasks, services, templates, stores, options, exit-codes, environment"
-    );
-    text
+    let start = format!("\n{} ", titled("Options"));
+    write(&start, 8, &format!("(all of them: {})", literal("forge help options")));
+    let gap = " ".repeat(2);
+    write(&gap, 2, "-C DIR, -j N, --platform P, --dry-run, --offline, --locked, --json, -q, -v");
+    let (one, all) = (literal("forge help VERB"), literal("forge help verbs"));
+    let pages =
+        "spec, manifest, tasks, services, templates, stores, options, exit-codes, environment";
+    write("\n", 0, &format!("{one} says more of one; {all} of all. Pages: {pages}"));
+    text.trim_end().to_owned()
 }
 
-/// Where the names begin of verbs that are only named.
+/// Where the second column begins.
 const INDENT: usize = 12;
 
-/// `words` of these widths with commas between, on as many lines as they take.
-fn wrapped(words: impl Iterator<Item = (String, usize)>) -> String {
-    let mut text = String::new();
-    let mut column = INDENT;
-    for (word, width) in words {
-        if column + width + 3 > WIDTH {
-            text.push_str(&format!(",\n{}", " ".repeat(INDENT)));
-            column = INDENT;
-        } else if !text.is_empty() {
-            text.push_str(", ");
-            column += 2;
-        }
-        text.push_str(&word);
-        column += width;
-    }
-    text
+/// `word`, marked to be shown as what is typed. Its blanks are no places to go on in the next line.
+fn literal(word: &str) -> String {
+    let [begin, end] = MARKS;
+    format!("{begin}{}{end}", word.replace(' ', "\u{a0}"))
+}
+
+/// `text` with the colours of `command` in the place of marks.
+fn styled(command: &Command, text: &str) -> String {
+    let literal = command.get_styles().get_literal();
+    let text = text.replace('\u{a0}', " ").replace(MARKS[0], &literal.to_string());
+    text.replace(MARKS[1], &format!("{literal:#}"))
 }
 
 /// What the verb `name` does, in one line.
@@ -181,9 +190,14 @@ mod tests {
 
     #[test]
     fn the_first_screen_fits_on_one() {
-        let text = clap::builder::StyledStr::from(overview(&command())).to_string();
-        let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > WIDTH).collect();
-        assert!(wide.is_empty(), "{wide:#?}");
-        assert!(text.lines().count() <= 50, "{} lines", text.lines().count());
+        for (width, most) in [(usize::MAX, 50), (80, 50), (60, 80), (40, 100)] {
+            let text = clap::builder::StyledStr::from(overview(&command(), width)).to_string();
+            let is_wide = |line: &&str| line.chars().count() > width.min(WIDTH);
+            let wide: Vec<_> = text.lines().filter(is_wide).collect();
+            assert!(wide.is_empty(), "{wide:#?}");
+            assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
+            assert!(!text.contains(MARKS), "{text}");
+            assert!(text.lines().count() <= most, "{} lines at {width}", text.lines().count());
+        }
     }
 }

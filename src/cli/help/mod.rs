@@ -30,10 +30,18 @@ pub(super) struct HelpArgs {
 /// The command line as it is parsed: each verb with its example, and the options that work everywhere
 /// told once.
 pub(super) fn command() -> Command {
-    let command = Args::command().mut_args(|option| option.hide(true)).mut_subcommands(described);
-    let overview = StyledStr::from(groups::overview(&command));
-    command.override_help(overview)
+    command_at(None)
 }
+
+/// [`command`], whose help has lines of at most `width`.
+pub(super) fn command_at(width: Option<usize>) -> Command {
+    let command = Args::command().mut_args(|option| option.hide(true)).mut_subcommands(described);
+    let overview = StyledStr::from(groups::overview(&command, width.unwrap_or(usize::MAX)));
+    command.override_help(overview).term_width(width.unwrap_or(WIDTH))
+}
+
+/// How wide lines are where there is no terminal.
+const WIDTH: usize = 100;
 
 fn described(verb: Command) -> Command {
     let heading = verb.get_styles().get_header().to_owned();
@@ -48,7 +56,7 @@ fn described(verb: Command) -> Command {
 
 /// Prints the help that was asked for.
 pub(super) fn help(session: &Session, wish: &HelpArgs) -> Result<u8, CliError> {
-    let mut command = command();
+    let mut command = command_at(session.stdout_style().width);
     if let Some(folder) = &wish.man {
         return man::write(session, &session.folder()?.join(folder));
     }

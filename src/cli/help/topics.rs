@@ -6,14 +6,12 @@ use clap::{Arg, Command};
 
 use super::{
     super::reference::{ReferenceTopic, TOPICS},
-    groups,
+    WIDTH, groups,
 };
-use crate::report::{Role, Style};
+use crate::report::{Role, Style, display_width, wrap};
 
 /// Pages beside those of the reference.
 const OWN: [&str; 2] = ["verbs", "options"];
-/// How wide lines are where there is no terminal.
-const WIDTH: usize = 100;
 /// How wide the column of terms is at most.
 const TERMS: usize = 28;
 
@@ -45,25 +43,30 @@ struct HelpPage {
 impl HelpPage {
     fn heading(&mut self, title: &str) {
         let gap = if self.text.is_empty() || self.text.ends_with("\n\n") { "" } else { "\n" };
-        let _ = writeln!(self.text, "{gap}{}", self.style.paint(Role::Name, title));
+        self.text.push_str(gap);
+        for line in wrap(title, self.width()) {
+            let _ = writeln!(self.text, "{}", self.style.paint(Role::Name, &line));
+        }
     }
 
     fn width(&self) -> usize {
         self.style.width.unwrap_or(WIDTH).clamp(40, WIDTH)
     }
 
-    /// A term in a column of `width`, and what it means, wrapped.
+    /// A term in a column of `width`, and what it means, wrapped; below it where there is little room.
     fn entry(&mut self, width: usize, term: &str, meaning: &str) {
-        let room = self.width().saturating_sub(width + 4);
-        let mut lines = wrapped(meaning, room).into_iter();
-        let shown = self.style.paint(Role::Name, term);
-        let pad = match width.checked_sub(term.chars().count()) {
-            Some(rest) => format!("{}  {}", " ".repeat(rest), lines.next().unwrap_or_default()),
-            None => String::new(),
-        };
-        let _ = writeln!(self.text, "{}", format!("  {shown}{pad}").trim_end());
-        for line in lines {
-            let _ = writeln!(self.text, "  {}  {line}", " ".repeat(width));
+        let is_narrow = self.width() < 2 * width + 12;
+        let indent = if is_narrow { 6 } else { width + 4 };
+        let lines = wrap(meaning, self.width() - indent);
+        let shown = self.style.paint(Role::Name, term.trim_start_matches(' '));
+        let start = term.len() - term.trim_start_matches(' ').len() + 2;
+        let end = start + display_width(term.trim_start_matches(' '));
+        let gap = indent.checked_sub(end).filter(|gap| *gap > 1 && !is_narrow);
+        let first = gap.map_or_else(String::new, |gap| " ".repeat(gap) + &lines[0]);
+        let _ =
+            writeln!(self.text, "{}", format!("{}{shown}{first}", " ".repeat(start)).trim_end());
+        for line in &lines[usize::from(gap.is_some())..] {
+            let _ = writeln!(self.text, "{}", format!("{}{line}", " ".repeat(indent)).trim_end());
         }
     }
 
@@ -84,11 +87,20 @@ impl HelpPage {
         }
     }
 
-    /// A page of the reference: headings, tables and lines.
+    /// A page of the reference: headings, tables, paragraphs, and lines that stay as they are.
     fn markdown(&mut self, text: &str) {
         let mut rows: Vec<Vec<String>> = Vec::new();
+        let mut paragraph = String::new();
         for line in text.lines() {
-            if line.starts_with('|') {
+            let is_row = line.starts_with('|');
+            let stays = line.starts_with([' ', '#', '-', '*']) || line.trim().is_empty();
+            if !is_row && !stays {
+                paragraph.push_str(line.trim());
+                paragraph.push(' ');
+                continue;
+            }
+            self.paragraph(&std::mem::take(&mut paragraph));
+            if is_row {
                 rows.push(cells(line));
                 continue;
             }
@@ -96,14 +108,21 @@ impl HelpPage {
             match line.trim_start_matches('#').trim() {
                 title if line.starts_with('#') => self.heading(title),
                 "" if self.text.ends_with("\n\n") => {}
-                _ => {
-                    for line in wrapped_line(line, self.width()) {
-                        let _ = writeln!(self.text, "{line}");
-                    }
+                _ if line.starts_with(' ') => {
+                    let _ = writeln!(self.text, "{}", line.trim_end());
                 }
+                _ => self.paragraph(line),
             }
         }
+        self.paragraph(&paragraph);
         self.table(rows);
+    }
+
+    /// Text in lines of this page's width. Nothing if there is none.
+    fn paragraph(&mut self, text: &str) {
+        for line in wrap(text, self.width()).iter().filter(|_| !text.is_empty()) {
+            let _ = writeln!(self.text, "{line}");
+        }
     }
 
     /// The rows of a table below its head: what is in the first column, and the rest beside it.
@@ -138,29 +157,6 @@ fn option_form(option: &Arg) -> String {
     format!("{short}{long}{}", value.map_or_else(String::new, |value| format!(" {value}")))
 }
 
-/// `line` cut where it is too long; one that is indented, or fits, stays as it is.
-fn wrapped_line(line: &str, width: usize) -> Vec<String> {
-    match line.chars().count() <= width || line.starts_with(' ') {
-        true => vec![line.trim_end().to_owned()],
-        false => wrapped(line, width),
-    }
-}
-
-/// `text` in lines of at most `width` characters, cut at blanks.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + word.chars().count() < width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::command, *};
@@ -175,5 +171,16 @@ mod tests {
             assert!(!page.contains("|---"), "{name}: tables are laid out");
         }
         assert!(page("nonsense", &command, Style::PLAIN).is_none());
+    }
+
+    #[test]
+    fn pages_fit_a_narrow_terminal_but_for_what_is_copied() {
+        let command = command();
+        for (name, width) in names().flat_map(|name| [(name, 40), (name, 80)]) {
+            let page = page(name, &command, Style { color: false, width: Some(width) }).unwrap();
+            let is_wide = |line: &&str| !line.starts_with("    ") && line.chars().count() > width;
+            let wide: Vec<_> = page.lines().filter(is_wide).collect();
+            assert!(wide.is_empty(), "{name} at {width}: {wide:#?}");
+        }
     }
 }

@@ -47,7 +47,7 @@ impl Seen {
         let (registry, tag) =
             (registry.unwrap_or_default(), self.spec.as_ref().map_or("", |spec| spec.tag.as_str()));
         let (would_be, why) = match &self.state {
-            Ok(ImageState::Released { .. }) => ("left: released", format!("{registry} has {tag}")),
+            Ok(ImageState::Released { .. }) => ("unchanged", format!("{registry} has {tag}")),
             Ok(ImageState::Absent) => ("built, then pushed", format!("{registry} has no {tag}")),
             Ok(ImageState::Other { why, .. }) => ("refused", format!("its tag has another: {why}")),
             Err(fault) if !self.is_versioned => ("not released", fault.to_string()),

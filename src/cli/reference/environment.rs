@@ -51,6 +51,10 @@ const VARIABLES: &[Chapter] = &[
     (
         "Output",
         &[
+            (
+                &["COLUMNS"],
+                "How wide tables and help are, also in a pipe; else the terminal says it, and in a pipe there is no limit.",
+            ),
             (&["NO_COLOR"], "No colours, if it is not empty."),
             (
                 &["CLICOLOR_FORCE", "FORCE_COLOR"],

@@ -128,8 +128,16 @@ impl ReferenceTopic {
     pub fn text(&self) -> String {
         let page =
             format!("# {}\n\n{}\n\n{}\n", self.title, self.about, (self.body)(self).trim_end());
-        let lines = page.lines().filter(|line| !line.starts_with("```"));
-        lines.map(|line| without_links(line) + "\n").collect()
+        let mut is_code = false;
+        let mut text = String::new();
+        for line in page.lines() {
+            match line.starts_with("```") {
+                true => is_code = !is_code,
+                false if is_code => text.push_str(&format!("    {line}\n")),
+                false => text.push_str(&(without_links(line) + "\n")),
+            }
+        }
+        text
     }
 }
 

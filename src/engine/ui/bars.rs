@@ -107,7 +107,7 @@ fn region(frame: &BoardFrame, now: Duration, size: Size, style: Style) -> String
     }
     let text = count(frame, lasting.len() - shown, now);
     let count = style.paint(Role::Dim, &cut(&text, size.columns));
-    table.render(style) + &count
+    table.render_cut(style) + &count
 }
 
 fn row(running: &Running, now: Duration, size: Size) -> [Cell; 4] {

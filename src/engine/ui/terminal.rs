@@ -49,6 +49,8 @@ pub struct TerminalFacts {
     pub stdout: Option<usize>,
     /// Columns of the terminal that standard error goes to, if it is one.
     pub stderr: Option<usize>,
+    /// `COLUMNS`: how wide lines are to be, wherever they go. `watch` sets it, say.
+    pub columns: Option<usize>,
     /// `NO_COLOR` is set and not empty (see no-color.org).
     pub no_color: bool,
     /// `CLICOLOR_FORCE` or `FORCE_COLOR` is set and not `0`.
@@ -80,11 +82,17 @@ impl TerminalFacts {
         Self::from(environment, columns(&io::stdout()), columns(&io::stderr()))
     }
 
+    /// How wide lines on standard output are to be, if that is limited.
+    pub fn stdout_width(&self) -> Option<usize> {
+        self.columns.or(self.stdout)
+    }
+
     fn from(environment: &Environment, stdout: Option<usize>, stderr: Option<usize>) -> Self {
         let given = |name: &str| environment.get(name).filter(|value| !value.is_empty());
         Self {
             stdout,
             stderr,
+            columns: given("COLUMNS").and_then(|it| it.parse().ok()).filter(|it| *it > 0),
             no_color: given("NO_COLOR").is_some(),
             force_color: ["CLICOLOR_FORCE", "FORCE_COLOR"]
                 .iter()
@@ -103,8 +111,10 @@ pub fn choose(wishes: Wishes, around: &TerminalFacts) -> Choice {
         Some(_) if !around.dumb && !around.ci => LiveDisplay::Bars,
         _ => LiveDisplay::Plain,
     };
-    let style =
-        |width: Option<usize>| Style { color: has_color(wishes.color, around, width), width };
+    let style = |terminal: Option<usize>| Style {
+        color: has_color(wishes.color, around, terminal),
+        width: around.columns.or(terminal),
+    };
     Choice {
         live,
         stderr: style(around.stderr),
@@ -198,6 +208,14 @@ mod tests {
         let choice = choose(Wishes::default(), &around(&[], Some(100), None));
         assert_eq!(choice.stdout, Style { color: true, width: Some(100) });
         assert_eq!(choice.stderr, Style::PLAIN);
+        let asked = |columns| {
+            let around = around(&[("COLUMNS", columns)], Some(100), None);
+            let choice = choose(Wishes::default(), &around);
+            (choice.stdout.width, choice.stderr)
+        };
+        assert_eq!(asked("40"), (Some(40), Style { color: false, width: Some(40) }));
+        assert_eq!(asked("0"), (Some(100), Style::PLAIN));
+        assert_eq!(asked("wide"), (Some(100), Style::PLAIN));
         let quiet = Wishes { quiet: true, ..Wishes::default() };
         assert_eq!(choose(quiet, &around(&[], None, Some(80))).live, LiveDisplay::Quiet);
     }

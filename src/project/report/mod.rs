@@ -33,5 +33,5 @@ pub use problems::render_problems;
 pub use style::{Role, Style};
 pub use summary::{Closing, Show, render_sum, render_summary};
 pub use table::{Align, Cell, Table};
-pub use text::{cut, display_width, one_line};
+pub use text::{cut, display_width, one_line, wrap};
 pub use trace::{Lap, render_trace};

@@ -37,6 +37,51 @@ pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
+/// `text` in lines of at most `width` columns, cut at blanks; a word that is longer is cut after a `/`, or
+/// where the line ends. Blanks at the beginning are kept on every line.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let text = text.trim_end();
+    if display_width(text) <= width {
+        return vec![text.to_owned()];
+    }
+    let indent = (text.len() - text.trim_start_matches(' ').len()).min(width.saturating_sub(2) / 2);
+    let room = (width - indent).max(2);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let mut pieces = broken(word, room).into_iter();
+        match (lines.last_mut(), pieces.next()) {
+            (Some(line), Some(piece))
+                if display_width(line) + 1 + display_width(&piece) <= room =>
+            {
+                line.push(' ');
+                line.push_str(&piece);
+            }
+            (_, piece) => lines.extend(piece),
+        }
+        lines.extend(pieces);
+    }
+    lines.iter().map(|line| " ".repeat(indent) + line).collect()
+}
+
+/// `word` in pieces of at most `room` columns.
+fn broken(word: &str, room: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    for c in word.chars() {
+        piece.push(c);
+        if display_width(&piece) > room {
+            piece.pop();
+            // A path is cut between its folders, unless that leaves nearly nothing on the line.
+            let at = piece.rfind('/').map(|at| at + 1).filter(|at| *at > piece.len() / 2);
+            let rest = piece.split_off(at.unwrap_or(piece.len()));
+            pieces.push(std::mem::replace(&mut piece, rest));
+            piece.push(c);
+        }
+    }
+    pieces.push(piece);
+    pieces
+}
+
 /// `text` with every control character made visible, except line ends: a tab becomes
 /// four blanks, the others their pictures (`␛`), and what would turn the direction of
 /// reading becomes `�`.
@@ -100,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn long_text_goes_on_in_further_lines() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("  one two", 6), ["  one", "  two"]);
+        assert_eq!(wrap("see dir:/home/you/releases", 16), ["see", "dir:/home/you/", "releases"]);
+        assert_eq!(wrap("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+
+    #[test]
     fn control_characters_are_seen_and_not_obeyed() {
         assert_eq!(visible("a\tb\u{1b}[31m\u{7f}\u{9b}\u{202e}\nc"), "a    b␛[31m␡��\nc");
         assert_eq!(one_line("\u{1b}[32mok\u{1b}[0m\u{7}"), "ok");
@@ -122,6 +177,14 @@ mod tests {
             let short = cut(&text, width);
             prop_assert!(display_width(&short) <= width);
             prop_assert!(text.starts_with(short.trim_end_matches('…')) || text.contains('…'));
+        }
+
+        #[test]
+        fn what_is_wrapped_fits_and_is_whole(text in "[ a-z/日]{0,60}", width in 2..40_usize) {
+            let lines = wrap(&text, width);
+            prop_assert!(lines.iter().all(|line| display_width(line) <= width), "{lines:?}");
+            let bare = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(bare(&lines.concat()), bare(&text));
         }
 
         #[test]

@@ -56,6 +56,9 @@ fn words(reply: &ApiResponse) -> String {
     texts.join("; ")
 }
 
+/// Where the login of a job comes from.
+const JOB_TOKEN: &str = "CI_JOB_TOKEN";
+
 /// Refusals that forge knows, and what helps.
 fn known(
     status: StatusCode,
@@ -66,6 +69,11 @@ fn known(
     use StatusCode as S;
     let (login, store) = (who.login(), &who.store);
     let known = match status {
+        S::UNAUTHORIZED if who.login.as_deref() == Some(JOB_TOKEN) && !call.is_read() => (
+            format!("{login} may not do that in {store}"),
+            "a job's token may remove no tags, and ends with its job: set GITLAB_TOKEN to a token with \
+             the scope `api`",
+        ),
         S::UNAUTHORIZED => (
             format!("{login} is not valid for {store}"),
             "it may have expired or been revoked: set GITLAB_TOKEN to another token",
