@@ -214,12 +214,6 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Down { names } | Verb::Stop { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Ps { names } => services::ps(session, &names),
-        verb @ (Verb::Deploy(_)
-        | Verb::Rollback(_)
-        | Verb::Deployments(_)
-        | Verb::Preview(_)
-        | Verb::PreviewDestroy(_)
-        | Verb::PreviewSweep) => run_deploy(session, verb),
         Verb::Attach(wish) => attach::attach(session, &wish),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),
@@ -252,15 +246,6 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        verb @ (Verb::Ci { .. }
-        | Verb::CiBuild { .. }
-        | Verb::CiTest { .. }
-        | Verb::CiPackage { .. }
-        | Verb::CiRelease { .. }
-        | Verb::CiPages { .. }
-        | Verb::CiDeploy { .. }
-        | Verb::CiClose { .. }
-        | Verb::CiInit { .. }) => run_ci(session, verb),
         Verb::Matrix { names, affected, since, misses, format } => {
             let since = since.as_deref();
             matrix::matrix(
@@ -289,6 +274,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::Completions { shell } => Ok(completion::script(session, shell)?),
         Verb::CompletionWords { line, breaks } => Ok(completion::words(session, &line, &breaks)?),
+        verb => run_ci(session, verb),
     }
 }
 
@@ -305,7 +291,7 @@ fn run_deploy(session: &Session, verb: Verb) -> Result<u8, CliError> {
     }
 }
 
-/// What CI runs.
+/// What CI runs; the rest has to do with environments.
 fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
     let stage = |stage, names: &[String]| ci::ci(session, &ci::WantedStages::stage(stage, names));
     match verb {
@@ -335,6 +321,6 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
             let form = ci::WorkflowOptions { forge, source, matrix, release, attest, deploy, host };
             ci::init(session, &form)
         }
-        _ => Ok(0),
+        verb => run_deploy(session, verb),
     }
 }
