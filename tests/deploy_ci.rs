@@ -98,6 +98,23 @@ fn the_workflow_that_deploys_passes_review() {
         assert_eq!(step["env"]["DEPLOY_KEY"], "${{ secrets.DEPLOY_KEY }}");
         assert!(text.contains("      - dev\n") && text.contains(" --publish"), "{text}");
     }
+    let all = "{ preview: { pull_request: true }, test: { branch: dev } }";
+    let oidc = "  oidc: { aws: 'arn:aws:iam::1:role/x' }\n  destroy: 'true'\n";
+    let previews = shop(all, &format!("{RUN}  secrets: [DEPLOY_KEY]\n{oidc}"));
+    for more in ["", " --matrix"] {
+        previews.forge(&format!("{INIT}{more}")).succeeds();
+        assert_passes_review_of_today(&previews.path(".github/workflows/forge.yml"));
+        let text = previews.read(".github/workflows/forge.yml");
+        let workflow: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        let job = |name: &str| workflow["jobs"][name].clone();
+        assert_eq!(job("preview")["steps"][2]["run"], "exec forge ci:deploy --to preview");
+        assert_eq!(job("preview")["permissions"]["pull-requests"], "write");
+        assert_eq!(job("preview-sweep")["steps"][2]["run"], "exec forge preview:sweep");
+        assert_eq!(job("deploy-test")["permissions"]["id-token"], "write");
+        assert!(text.contains("      - closed\n") && text.contains("- cron: "), "{text}");
+        let check = job("check")["if"].as_str().unwrap().to_owned();
+        assert!(check.contains("github.event.action != 'closed'"), "{check}");
+    }
     sandbox.forge(&format!("{INIT} --host gitlab")).exits(2).says("is for GitHub Actions");
     let none = shop("{ hands: {} }", RUN);
     none.forge(INIT).exits(2).says("no branch and no tag deploys to an environment");

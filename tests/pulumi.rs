@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
-use crate::support::{Invocation, Sandbox, wait_until};
+use crate::support::{Invocation, Sandbox, copy_tree, wait_until};
 
 /// What a test needs that deploys by Pulumi.
 struct Cloud {
@@ -82,16 +82,30 @@ impl Cloud {
         std::fs::read_dir(folder).map_or(0, |entries| entries.flatten().count())
     }
 
-    /// The processes of providers that work for this sandbox.
+    /// Kills the providers that work for this sandbox.
+    fn kill_provider(&self) {
+        for pid in self.processes().filter(|(name, _)| name.starts_with("pulumi-resource")) {
+            let _ = Command::new("kill").args(["-KILL", &pid.1]).status();
+        }
+    }
+
+    /// How many processes of Pulumi work for this sandbox.
     fn plugins(&self) -> usize {
+        self.processes().count()
+    }
+
+    /// The processes of Pulumi that work for this sandbox, by their names and numbers.
+    fn processes(&self) -> impl Iterator<Item = (String, String)> {
         let home = self.sandbox.beside("pulumi").display().to_string();
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let is_ours = |path: PathBuf| {
+        processes.filter_map(move |entry| {
+            let path = entry.path();
             let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
             let environment = std::fs::read(path.join("environ")).unwrap_or_default();
-            name.starts_with("pulumi") && String::from_utf8_lossy(&environment).contains(&home)
-        };
-        processes.filter(|entry| is_ours(entry.path())).count()
+            let is_ours =
+                name.starts_with("pulumi") && String::from_utf8_lossy(&environment).contains(&home);
+            is_ours.then(|| (name, entry.file_name().to_string_lossy().into_owned()))
+        })
     }
 }
 
@@ -168,23 +182,24 @@ fn a_lock_is_taken_away_only_if_it_is_ours() {
     cloud.forge("deploy test --force").succeeds().says("its lock is taken away");
 }
 
-/// Six rounds, or as many as FORGE_TEST_PULUMI_ROUNDS says.
+/// Eight rounds, or as many as FORGE_TEST_PULUMI_ROUNDS says.
 #[test]
 fn killed_at_any_moment_no_two_updates_meet_and_no_plugin_stays() {
     let Some(cloud) = Cloud::new("  stop: { grace: 20s }\n") else { return };
     cloud.forge("deploy test").succeeds();
     cloud.takes("0.3");
     let rounds = std::env::var("FORGE_TEST_PULUMI_ROUNDS").ok().and_then(|it| it.parse().ok());
-    for round in 0..rounds.unwrap_or(6_u64) {
+    for round in 0..rounds.unwrap_or(8_u64) {
         let child = cloud.forge("deploy test --force").start();
         std::thread::sleep(Duration::from_millis(round * 397 % 3500));
-        match round % 3 {
+        match round % 4 {
             0 => signal(&child, "-KILL"),
             1 => signal(&child, "-INT"),
-            _ => {
+            2 => {
                 let own = child.id().to_string();
                 let _ = Command::new("pkill").args(["-KILL", "-P", &own, "-x", "pulumi"]).status();
             }
+            _ => cloud.kill_provider(),
         }
         drop(child.wait_with_output());
         wait_until("all ended", || cloud.plugins() == 0);
@@ -195,4 +210,69 @@ fn killed_at_any_moment_no_two_updates_meet_and_no_plugin_stays() {
     assert_eq!((cloud.locks(), cloud.plugins()), (0, 0));
     let known = ["succeeded", "failed", "cancelled", "interrupted"];
     assert!(cloud.states().iter().all(|state| known.contains(&state.as_str())));
+}
+
+#[test]
+fn a_preview_is_a_stack_that_goes_and_a_stack_of_others_is_named() {
+    let Some(cloud) = Cloud::new("") else { return };
+    let manifest = cloud.sandbox.read("versions.yml");
+    let preview = "environments: { preview: { pull_request: true }, test";
+    cloud.sandbox.write("versions.yml", &manifest.replace("environments: { test", preview));
+    cloud.forge("preview --pr 7").succeeds();
+    assert_eq!(cloud.sandbox.read("first"), "v1");
+    let stacks = || {
+        let folder = cloud.sandbox.beside("state/.pulumi/stacks/shop");
+        let files = std::fs::read_dir(folder).unwrap().flatten();
+        let names = files.map(|it| it.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<_> = names.filter(|it| it.ends_with(".json")).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(stacks(), ["pr-7.json"]);
+    let mut other = Command::new(cloud.programs.join("pulumi"));
+    let init = ["stack", "init", "pr-9", "--non-interactive", "-C", "infra"];
+    other.args(init).current_dir(cloud.sandbox.root()).envs(cloud.variables());
+    assert!(other.output().unwrap().status.success());
+    std::fs::remove_file(cloud.sandbox.path("infra/Pulumi.pr-9.yaml")).unwrap();
+    cloud
+        .forge("preview:sweep")
+        .succeeds()
+        .says("the stack `infra:pr-9` of pull request 9 is left")
+        .says("1 preview left, 1 not known");
+    cloud.forge("preview:destroy 7").succeeds().says("is removed from pr-7");
+    assert!(!cloud.sandbox.path("first").exists());
+    assert_eq!(stacks(), ["pr-9.json"]);
+}
+
+#[test]
+fn the_example_is_deployed_by_pulumi_and_shown_before() {
+    let Some(cloud) = Cloud::new("") else { return };
+    let example = cloud.sandbox.beside("example");
+    copy_tree(std::path::Path::new("examples/pulumi"), &example);
+    let forge = |words: &str| cloud.forge(words).within(&example);
+    forge("release:all").succeeds();
+    let plan = forge("deploy test --dry-run").succeeds();
+    plan.says("would deploy greeter v1.0.0 to test").says("the stack test is not there yet");
+    forge("deploy test").succeeds();
+    let seen = forge("deploy test --dry-run --force").succeeds();
+    seen.says("1 unchanged");
+    let document = forge("deploy test --dry-run --force --json").succeeds().json();
+    assert_eq!((&document["ok"], &document["would"][0]["now"]), (&true.into(), &"v1.0.0".into()));
+    let mut outputs = Command::new(cloud.programs.join("pulumi"));
+    let words = ["stack", "output", "label", "--stack", "test", "--non-interactive", "-C", "infra"];
+    let outputs = outputs.args(words).current_dir(&example).envs(cloud.variables()).output();
+    let outputs = outputs.unwrap();
+    assert_eq!(String::from_utf8_lossy(&outputs.stdout).trim(), "greeter v1.0.0 in test");
+    forge("preview --pr 7").succeeds();
+    forge("preview:destroy 7").succeeds();
+}
+
+#[test]
+fn a_setting_may_be_longer_than_a_word() {
+    let Some(cloud) = Cloud::new("") else { return };
+    let long = "x".repeat(200 << 10);
+    let spec = cloud.sandbox.read("subsystems/api.yml");
+    cloud.sandbox.write("subsystems/api.yml", &spec.replace("{{ version }}", &long));
+    cloud.forge("deploy test").succeeds();
+    assert_eq!(cloud.sandbox.read("first"), long);
 }

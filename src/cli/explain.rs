@@ -98,6 +98,7 @@ fn pulumi(deploy: &Deploy) -> Option<Vec<String>> {
         config: config.collect(),
         target: None,
         refresh: false,
+        destroys: false,
         message: "{{ version }}",
     };
     Some(calls.all().into_iter().map(|words| words.join(" ")).collect())

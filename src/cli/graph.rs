@@ -28,6 +28,8 @@ enum ArrowKind {
     BuildNeeds,
     /// Its binaries go into the image.
     ImageWith,
+    /// It is deployed before.
+    DeployNeeds,
 }
 
 impl ArrowKind {
@@ -36,6 +38,7 @@ impl ArrowKind {
             Self::Needs => "-->",
             Self::BuildNeeds => "-. build .->",
             Self::ImageWith => "-. image .->",
+            Self::DeployNeeds => "-. deploy .->",
         }
     }
 
@@ -44,6 +47,7 @@ impl ArrowKind {
             Self::Needs => "",
             Self::BuildNeeds => " [style=dashed, label=build]",
             Self::ImageWith => " [style=dashed, label=image]",
+            Self::DeployNeeds => " [style=dashed, label=deploy]",
         }
     }
 
@@ -52,6 +56,7 @@ impl ArrowKind {
             Self::Needs => "needs",
             Self::BuildNeeds => "build needs",
             Self::ImageWith => "image with",
+            Self::DeployNeeds => "deployed after",
         }
     }
 }
@@ -63,7 +68,13 @@ fn arrows(workspace: &Workspace) -> impl Iterator<Item = (&Subsystem, &str, Arro
         let needs = subsystem.needs.iter().map(|need| (need, ArrowKind::Needs));
         let build = subsystem.build_needs.iter().map(|need| (need, ArrowKind::BuildNeeds));
         let with = with.map(|need| (need, ArrowKind::ImageWith));
-        needs.chain(build).chain(with).map(move |(need, kind)| (subsystem, need.as_str(), kind))
+        let deploy = workspace.deploys.get(&subsystem.name).into_iter();
+        let deploy = deploy.flat_map(|it| &it.needs).map(|need| (need, ArrowKind::DeployNeeds));
+        needs
+            .chain(build)
+            .chain(with)
+            .chain(deploy)
+            .map(move |(need, kind)| (subsystem, need.as_str(), kind))
     })
 }
 

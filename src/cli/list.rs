@@ -7,7 +7,7 @@ use clap::Parser;
 use crate::{
     model::{Fault, Kind},
     report::{Align, Cell, Role, Table},
-    workspace::{Parameter, Task, Workspace},
+    workspace::{DeployEnvironment, Parameter, Task, Workspace},
 };
 
 use super::{
@@ -174,6 +174,7 @@ fn json(workspace: &Workspace, tasks: &[&Task]) -> String {
                 "image": subsystem.image.as_ref().map(|image| image.repo.to_string()),
                 "desc": subsystem.desc,
                 "needs": subsystem.needs.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
+                "deployed": workspace.deploys.contains_key(&subsystem.name),
                 "build_needs": subsystem.build_needs.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
             })
         })
@@ -209,9 +210,19 @@ fn json(workspace: &Workspace, tasks: &[&Task]) -> String {
         })
     };
     let tasks: Vec<_> = tasks.iter().map(task).collect();
+    let environment = |it: &DeployEnvironment| {
+        serde_json::json!({
+            "name": it.name,
+            "branch": it.branch,
+            "tag": it.tag,
+            "after": it.after,
+            "pull_request": it.is_preview,
+        })
+    };
     let document = serde_json::json!({
         "schema": 1,
         "project": workspace.project,
+        "environments": workspace.environments.iter().map(environment).collect::<Vec<_>>(),
         "subsystems": subsystems,
         "groups": groups,
         "tasks": tasks,

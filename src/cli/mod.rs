@@ -215,10 +215,6 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Down { names } | Verb::Stop { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Ps { names } => services::ps(session, &names),
-        Verb::Deploy(wish) => deploy::deploy(session, &wish),
-        Verb::Rollback(wish) => deploy::rollback(session, &wish),
-        Verb::Deployments(wish) => deploy::deployments(session, &wish),
-        verb @ (Verb::Serve(_) | Verb::ServeJob(_)) => run_server(session, verb),
         Verb::Attach(wish) => attach::attach(session, &wish),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),
@@ -251,15 +247,6 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        verb @ (Verb::Ci { .. }
-        | Verb::CiBuild { .. }
-        | Verb::CiTest { .. }
-        | Verb::CiPackage { .. }
-        | Verb::CiRelease { .. }
-        | Verb::CiPages { .. }
-        | Verb::CiDeploy { .. }
-        | Verb::CiClose { .. }
-        | Verb::CiInit { .. }) => run_ci(session, verb),
         Verb::Matrix { names, affected, since, misses, format } => {
             let since = since.as_deref();
             matrix::matrix(
@@ -288,19 +275,26 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::Completions { shell } => Ok(completion::script(session, shell)?),
         Verb::CompletionWords { line, breaks } => Ok(completion::words(session, &line, &breaks)?),
+        verb => run_ci(session, verb),
     }
 }
 
-/// A server for deployments, and what it runs.
-fn run_server(session: &Session, verb: Verb) -> Result<u8, CliError> {
+/// What has to do with environments.
+fn run_deploy(session: &Session, verb: Verb) -> Result<u8, CliError> {
     match verb {
+        Verb::Deploy(wish) => deploy::deploy(session, &wish),
+        Verb::Rollback(wish) => deploy::rollback(session, &wish),
+        Verb::Deployments(wish) => deploy::deployments(session, &wish),
+        Verb::Preview(wish) => deploy::preview(session, &wish),
+        Verb::PreviewDestroy(wish) => deploy::destroy(session, &wish),
+        Verb::PreviewSweep => deploy::sweep(session),
         Verb::Serve(wish) => serve::start(session, &wish),
         Verb::ServeJob(wish) => serve::job(session, &wish),
         _ => Ok(0),
     }
 }
 
-/// What CI runs.
+/// What CI runs; the rest has to do with environments.
 fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
     let stage = |stage, names: &[String]| ci::ci(session, &ci::WantedStages::stage(stage, names));
     match verb {
@@ -330,6 +324,6 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
             let form = ci::WorkflowOptions { forge, source, matrix, release, attest, deploy, host };
             ci::init(session, &form)
         }
-        _ => Ok(0),
+        verb => run_deploy(session, verb),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     archive,
     cache::{InstallPlace, Installed, inspect, make_folder, replace_file},
     execute::pack_installed,
-    model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
+    model::{ArtifactId, Fault, Kind, Layout, Name, Sha256, asset_name},
     report::human_size,
     workspace::Workspaces,
 };
@@ -73,6 +73,13 @@ pub(super) struct PackedArtifact {
     id: ArtifactId,
     path: PathBuf,
     asset: archive::Packed,
+}
+
+impl PackedArtifact {
+    /// Whose it is, the name of its file, and its digest.
+    pub(super) fn parts(&self) -> (Name, String, Sha256) {
+        (self.id.name.clone(), file_name(&self.path), self.asset.sha256)
+    }
 }
 
 /// Packs the installed artifacts of the subsystems called `names` into `into`.

@@ -35,7 +35,7 @@ const SYNONYMS: [(&[&str], &str); 32] = [
     (&["diagnose", "health"], "doctor"),
     (&["stale", "newer", "check-updates"], "outdated"),
     (&["man", "usage", "commands", "options"], "help"),
-    (&["dry-run", "preview", "diff", "what-if"], "plan"),
+    (&["dry-run", "diff", "what-if"], "plan"),
 ];
 
 /// What to write instead of `word`, if others call a verb of forge so.

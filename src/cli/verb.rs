@@ -86,6 +86,16 @@ pub(super) enum Verb {
     Rollback(super::deploy::RollbackArgs),
     /// Show what runs where, and what was deployed
     Deployments(super::deploy::DeploymentsArgs),
+    /// Build what is here and deploy it to an environment of its own, for a pull request
+    ///
+    /// Of a pull request that is closed, what is there is removed.
+    Preview(super::deploy::PreviewArgs),
+    /// Remove the environment of a pull request
+    #[command(name = "preview:destroy")]
+    PreviewDestroy(super::deploy::DestroyArgs),
+    /// Remove the environments of pull requests that are closed, or that nothing was deployed to for long
+    #[command(name = "preview:sweep")]
+    PreviewSweep,
     /// Deploy what others ask for, over gRPC and HTTP, until Ctrl-C
     Serve(super::serve::ServeArgs),
     /// Do what a job of `forge serve` is about

@@ -42,6 +42,8 @@ impl Verb {
             | Self::Init { .. }
             | Self::Lock { .. }
             | Self::Migrate(..)
+            | Self::PreviewDestroy(_)
+            | Self::PreviewSweep
             | Self::CiInit { .. }
             | Self::Remove(_)
             | Self::Schema { .. }
@@ -57,6 +59,7 @@ impl Verb {
         match self {
             Self::Outdated(words) => Some(&mut words.names),
             Self::Tree(words) => Some(&mut words.names),
+            Self::Preview(words) => Some(&mut words.names),
             Self::Ensure { names, .. }
             | Self::Plan { names, .. }
             | Self::Status { names, .. }

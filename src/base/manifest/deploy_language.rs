@@ -183,6 +183,13 @@ static FORM: Mapping = Mapping {
         .default("those of `run`")
         .example("./switch-back.sh {{ version }}"),
         field(
+            "destroy",
+            Optional,
+            COMMANDS,
+            "The commands that remove it from the environment of a pull request. What Pulumi deploys is removed by Pulumi.",
+        )
+        .example("ssh preview.example.org rm -rf /srv/{{ environment }}"),
+        field(
             "stack",
             Optional,
             Text("a name such as `shop-{{ environment }}`"),
@@ -204,6 +211,13 @@ static FORM: Mapping = Mapping {
             "Environment variables that it cannot do without. They are looked for before anything runs, and masked in all that is printed.",
         )
         .example("[DEPLOY_KEY]"),
+        field(
+            "oidc",
+            Optional,
+            Shape::Record(&OIDC),
+            "The identity of the run of CI, by a token that its runner gives: for clouds that need no kept secret.",
+        )
+        .example(r#"{ aws: "arn:aws:iam::123456789012:role/deploy-{{ environment }}" }"#),
         field(
             "needs",
             Optional,
@@ -231,6 +245,43 @@ static FORM: Mapping = Mapping {
         field("retry", Optional, Count, "How often commands of `run` that failed are run again.")
             .default("0")
             .example("1"),
+    ],
+};
+
+static OIDC: Mapping = Mapping {
+    what: "the identity of a run",
+    exactly_one: &[],
+    fields: &[
+        field(
+            "aws",
+            Optional,
+            Text("the ARN of a role"),
+            "The role of AWS that the token is exchanged for; its credentials are `AWS_*` of the commands.",
+        )
+        .example("arn:aws:iam::123456789012:role/deploy"),
+        field(
+            "file",
+            Optional,
+            VARIABLE,
+            "The variable that tells the commands in which file the token is. The file goes with the deployment.",
+        )
+        .example("AZURE_FEDERATED_TOKEN_FILE"),
+        field(
+            "audience",
+            Optional,
+            Text("whom the token is for"),
+            "Whom the token is for. In GitLab CI, `id_tokens` says it.",
+        )
+        .default("`sts.amazonaws.com` with `aws`, else that of the host")
+        .example("api://AzureADTokenExchange"),
+        field(
+            "token",
+            Optional,
+            VARIABLE,
+            "The environment variable that has the token already, as in GitLab CI.",
+        )
+        .default("the runner of GitHub Actions is asked")
+        .example("AWS_ID_TOKEN"),
     ],
 };
 

@@ -142,7 +142,8 @@ impl StartWords {
             return Ok(Launched { child, output: None, errors: None });
         }
         let (reader, writer) = io::pipe()?;
-        let apart = if command.through && !has_one_output() { Some(io::pipe()?) } else { None };
+        let is_apart = command.through && !has_one_output() || command.streams.is_some();
+        let apart = if is_apart { Some(io::pipe()?) } else { None };
         let (errors, error_writer) = match apart {
             Some((reader, writer)) => (Some(reader), writer),
             None => (None, writer.try_clone()?),

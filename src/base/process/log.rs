@@ -24,6 +24,13 @@ impl Default for LogLimits {
     }
 }
 
+impl LogLimits {
+    /// Those of the log of a stream, which is told whole in a document.
+    pub fn of_stream() -> Self {
+        Self { head: 1 << 20, tail: 1 << 20 }
+    }
+}
+
 /// A log that is being written; the file is created with the first byte.
 pub struct CommandLog {
     path: PathBuf,

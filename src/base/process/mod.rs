@@ -101,6 +101,8 @@ pub struct Command {
     /// Where its output is kept, appended; created with the first byte. With a log, a
     /// flood of lines is passed on in part; without one, every line is.
     pub log: Option<PathBuf>,
+    /// Where standard output and standard error are kept besides, each in a file of its own.
+    pub streams: Option<[PathBuf; 2]>,
     /// The longest line that is passed on, in bytes; what is longer comes as several.
     pub longest_line: usize,
     /// Whether it may run parallel jobs of its own: it then takes part in the job budget.
@@ -193,6 +195,7 @@ impl Command {
             shell: Shell::default(),
             terminal: false,
             through: false,
+            streams: None,
             reads: false,
             secrets: Secrets::default(),
             sandbox: None,

@@ -1,6 +1,6 @@
 //! What a command prints, on its way to the log and to whoever watches.
 
-use std::{io, time::Instant};
+use std::{io, path::PathBuf, time::Instant};
 
 use crate::{
     console::{ConsoleReader, Through},
@@ -25,6 +25,8 @@ pub enum From {
 /// Takes all that one command prints.
 pub struct OutputSink<'a> {
     log: Option<CommandLog>,
+    /// The logs of standard output and of standard error alone.
+    streams: [Option<CommandLog>; 2],
     printed: Lane,
     errors: Lane,
     through: Option<Through>,
@@ -48,10 +50,12 @@ impl<'a> OutputSink<'a> {
         line: &'a mut (dyn FnMut(&str) + Send),
     ) -> Self {
         let log = command.log.clone().map(|path| CommandLog::new(path, LogLimits::default()));
+        let stream = |path: PathBuf| CommandLog::new(path, LogLimits::of_stream());
+        let streams = command.streams.clone().map_or([None, None], |it| it.map(stream).map(Some));
         let (printed, errors) = (Lane::for_command(command), Lane::for_command(command));
         let through = command.through.then(|| Through::new(reader));
         let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty()).cloned();
-        Self { log, printed, errors, through, secrets, line }
+        Self { log, streams, printed, errors, through, secrets, line }
     }
 
     /// Takes bytes as they come.
@@ -77,6 +81,8 @@ impl<'a> OutputSink<'a> {
             through.push(from == From::Errors, bytes);
         }
         self.logged(|log| log.write(bytes));
+        let at = usize::from(from == From::Errors);
+        self.streamed(at, |log| log.write(bytes));
         let Self { printed, errors, secrets, line, .. } = self;
         let lane = match from {
             From::Output => printed,
@@ -109,6 +115,9 @@ impl<'a> OutputSink<'a> {
             }
         }
         self.logged(CommandLog::finish);
+        for at in [0, 1] {
+            self.streamed(at, CommandLog::finish);
+        }
         if let Some(through) = &mut self.through {
             through.finish();
         }
@@ -116,6 +125,15 @@ impl<'a> OutputSink<'a> {
         let mut line = masked(secrets.as_ref(), *line);
         printed.lines.finish(&mut line);
         errors.lines.finish(&mut line);
+    }
+
+    /// Does something with the log of a stream, of which the log tells as well: that it cannot be written is
+    /// told once, of that.
+    fn streamed(&mut self, at: usize, act: impl FnOnce(&mut CommandLog) -> io::Result<()>) {
+        let Some(log) = &mut self.streams[at] else { return };
+        if act(log).is_err() {
+            self.streams[at] = None;
+        }
     }
 
     /// Does something with the log. One that cannot be written ruins no command: that

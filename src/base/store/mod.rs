@@ -73,7 +73,9 @@ pub use settings::{Login, Logins, RegistryLogin, RegistrySecret, StoreSettings, 
 pub use sidecar::name as checksum_name;
 pub use status::http_status;
 pub use url::{STORE_KINDS, StoreUrl};
-pub use web_call::{WebAnswer, WebCall, signed_headers, web_call};
+pub use web_call::{
+    WebAnswer, WebCall, form_body, signed_headers, token_claims, url_with_query, web_call,
+};
 
 use crate::model::{Fault, Kind, RELEASE_NAME_HELP, Sha256, check_file_name, check_release_name};
 

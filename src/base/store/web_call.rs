@@ -7,7 +7,10 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use reqwest::{
     Method, Url,
     header::{HeaderName, RETRY_AFTER},
@@ -77,6 +80,31 @@ pub async fn web_call(settings: &StoreSettings, call: &WebCall) -> Result<WebAns
     }
 }
 
+/// `url` with `pairs` added to its query.
+///
+/// # Errors
+/// Why it is not a URL, as the end of a sentence.
+pub fn url_with_query(url: &str, pairs: &[(&str, &str)]) -> Result<String, String> {
+    let mut url = Url::parse(url).map_err(|error| format!("it is not a URL: {error}"))?;
+    if !pairs.is_empty() {
+        url.query_pairs_mut().extend_pairs(pairs);
+    }
+    Ok(url.into())
+}
+
+/// `pairs` as a form is sent, with its type.
+pub fn form_body(pairs: &[(&str, &str)]) -> (&'static str, Vec<u8>) {
+    let body = url_with_query("form:", pairs).unwrap_or_default();
+    let body = body.strip_prefix("form:?").unwrap_or_default();
+    ("application/x-www-form-urlencoded", body.as_bytes().to_vec())
+}
+
+/// What a token says, whoever signed it: <https://www.rfc-editor.org/rfc/rfc7519>.
+pub fn token_claims(token: &str) -> Option<serde_json::Value> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&claims).ok()
+}
+
 /// The headers of the message `id`, sent at `seconds` since 1970, whose `body` is signed by `secret`, which
 /// is written `whsec_` and base64.
 ///
@@ -108,6 +136,18 @@ mod tests {
         super::testing::{Server, settings},
         *,
     };
+
+    #[test]
+    fn forms_and_tokens_are_as_their_standards_say() {
+        let url = url_with_query("http://x/t?a=1", &[("audience", "api://b c")]);
+        assert_eq!(url.unwrap(), "http://x/t?a=1&audience=api%3A%2F%2Fb+c");
+        assert!(url_with_query("x", &[]).unwrap_err().contains("it is not a URL"));
+        assert_eq!(form_body(&[("A", "b&c"), ("D", "e")]).1, b"A=b%26c&D=e");
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"repo:o/r:environment:test"}"#);
+        let claims = token_claims(&format!("e30.{claims}.sig")).unwrap();
+        assert_eq!(claims["sub"], "repo:o/r:environment:test");
+        assert_eq!(token_claims("rubbish"), None);
+    }
 
     #[test]
     fn a_message_is_signed_as_standard_webhooks_has_it() {

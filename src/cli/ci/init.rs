@@ -14,7 +14,7 @@ use crate::{
     disk::{Folder, MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Layout, Platform},
     store::{Store, StoreUrl},
-    workspace::{Workspace, Workspaces},
+    workspace::{Deploy, Workspace, Workspaces},
 };
 
 use super::super::{
@@ -165,13 +165,18 @@ fn deploys(workspace: &Workspace) -> Result<WorkflowDeploys, Fault> {
             (it.name.clone(), it.branch.clone(), it.tag.clone(), it.after.clone());
         found.push(WorkflowEnvironment { name, branch, tag, after });
     }
-    if found.is_empty() {
+    let preview = workspace.environments.iter().find(|it| it.is_preview);
+    let preview = preview.map(|it| it.name.clone());
+    if found.is_empty() && preview.is_none() {
         let hint = "write it in versions.yml: `environments: { test: { branch: main } }`";
         return nothing("no branch and no tag deploys to an environment", hint);
     }
     let secrets = workspace.deploys.values().flat_map(|deploy| &deploy.secrets).cloned();
     let secrets: BTreeSet<String> = secrets.collect();
-    Ok(WorkflowDeploys { environments: found, secrets: secrets.into_iter().collect() })
+    let asks = |deploy: &Deploy| deploy.identity.as_ref().is_some_and(|it| it.token.is_none());
+    let has_identity = workspace.deploys.values().any(asks);
+    let secrets = secrets.into_iter().collect();
+    Ok(WorkflowDeploys { environments: found, secrets, preview, has_identity })
 }
 
 /// The file that releases the subsystem called `name` on its tags.

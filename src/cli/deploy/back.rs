@@ -17,7 +17,7 @@ use super::{
     away::{self, AskingArgs, ServerArgs},
     carry_out,
     desk::DeployDesk,
-    environment,
+    lasting,
 };
 
 /// What can be written behind `forge rollback`.
@@ -50,7 +50,7 @@ pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Resu
         return away::ask(session, &server, &[request], &wish.asking);
     }
     let workspace = session.workspace()?;
-    let environment = environment(&workspace, &wish.environment)?;
+    let environment = lasting(&workspace, &wish.environment)?;
     let desk = DeployDesk::open(session, &workspace)?;
     let history = desk.ledger.history()?;
     let who = subject(&workspace, environment, &history, wish.name.as_deref())?;

@@ -49,7 +49,8 @@ impl DeployDesk {
 
     /// What finds what is released.
     pub(super) fn finder<'a>(&'a self, workspace: &'a Workspace) -> ArtifactFinder<'a> {
-        ArtifactFinder { workspace, stores: &self.stores, registries: &self.registries }
+        let Self { stores, registries, runner, .. } = self;
+        ArtifactFinder { workspace, stores, registries, runner }
     }
 
     /// What deployments are carried out with, which tell what happens, and what commands print.
@@ -70,6 +71,7 @@ impl DeployDesk {
             variables: session.host.environment(),
             settings: self.settings.clone(),
             surroundings,
+            secrets: session.host.secrets().clone(),
             run: match session.host.environment().get(REQUESTED) {
                 Some(run) => run.to_owned(),
                 None => format!("{}{url}", surroundings.describe()),

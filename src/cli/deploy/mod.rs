@@ -4,7 +4,10 @@ mod away;
 mod back;
 mod desk;
 mod outside;
+mod preview;
+mod rehearsal;
 mod shown;
+mod sweep;
 
 use std::collections::BTreeSet;
 
@@ -12,8 +15,8 @@ use serde_json::json;
 
 use crate::{
     deploy::{
-        DeployEnd, DeployHistory, DeployOrder, DeployRequest, DeployState, Deployer, Ledger,
-        Obstacle, PreparedDeploys, prepare,
+        DeployEnd, DeployOrder, DeployRequest, DeployState, Deployer, Ledger, Obstacle,
+        PreparedDeploys, prepare,
     },
     model::{Fault, Kind, Name, nearest, shown_url},
     report::render_fault,
@@ -26,7 +29,9 @@ use away::{AskingArgs, ServerArgs};
 pub(super) use back::{RollbackArgs, rollback};
 use desk::DeployDesk;
 pub(super) use desk::{REQUESTED, data_folder, ledger_of};
+pub(super) use preview::{DestroyArgs, PreviewArgs, destroy, preview};
 pub(super) use shown::{DeploymentsArgs, deployments, placement_notes};
+pub(super) use sweep::sweep;
 
 /// What can be written behind `forge deploy`.
 #[derive(Debug, clap::Args)]
@@ -122,6 +127,10 @@ pub(super) fn for_ci(
     environment: &str,
     words: &[String],
 ) -> Result<Deployed, CliError> {
+    let is_preview = |it: &DeployEnvironment| it.is_preview && it.name == environment;
+    if session.workspace()?.environments.iter().any(is_preview) {
+        return preview::for_pull_request(session, words, None);
+    }
     let wanted = WantedDeploys { environment, words, from: None, limit: None, target: None };
     bring(session, &wanted, true)
 }
@@ -129,7 +138,7 @@ pub(super) fn for_ci(
 fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<Deployed, CliError> {
     let (workspaces, names) = versions::workspaces(session, wanted.words)?;
     let workspace = workspaces.any();
-    let environment = environment(workspace, wanted.environment)?;
+    let environment = lasting(workspace, wanted.environment)?;
     let from = wanted.from.map(|from| self::environment(workspace, from)).transpose()?;
     // CI selects what it works on, and not what is deployed of it.
     let names = deployable(workspace, names, !wanted.words.is_empty() && !is_ci)?;
@@ -140,6 +149,7 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
         environment,
         names,
         from: from.map(|from| from.name.as_str()),
+        built: None,
         forced: session.flags.force,
         variables: session.host.environment(),
         surroundings: session.surroundings(),
@@ -151,7 +161,7 @@ fn bring(session: &Session, wanted: &WantedDeploys<'_>, is_ci: bool) -> Result<D
         targeted(&mut prepared, target)?;
     }
     if session.flags.dry_run {
-        let code = plan(session, &prepared, &history, environment)?;
+        let code = rehearsal::rehearsed(session, workspace, &desk, &prepared, environment)?;
         return Ok(Deployed { what: "only shown".into(), code });
     }
     if is_ci {
@@ -211,6 +221,17 @@ pub(super) fn environment<'w>(
     })
 }
 
+/// The environment called `name`, which is not for pull requests.
+fn lasting<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w DeployEnvironment, Fault> {
+    let found = environment(workspace, name)?;
+    match found.is_preview {
+        false => Ok(found),
+        true => Err(Fault::new(Kind::Usage, format!("`{name}` is for pull requests")).hint(
+            "`forge preview` deploys what is here for one, `forge preview:destroy` removes it",
+        )),
+    }
+}
+
 /// Those of `names` that can be deployed; all must, if they were named.
 fn deployable(
     workspace: &Workspace,
@@ -232,41 +253,6 @@ fn deployable(
         ));
     }
     Ok(names)
-}
-
-/// Shows what would be deployed.
-fn plan(
-    session: &Session,
-    prepared: &PreparedDeploys<'_>,
-    history: &DeployHistory,
-    environment: &DeployEnvironment,
-) -> Result<u8, CliError> {
-    know_secrets(session, prepared);
-    let mut text = String::new();
-    for there in &prepared.there {
-        text.push_str(&format!("{} is there already: deployment {}\n", there.label(), there.id));
-    }
-    for order in &prepared.orders {
-        let now = history.current(&environment.name, order.name.as_str());
-        let now =
-            now.map_or("nothing of it there now".to_owned(), |it| format!("now {}", it.version));
-        text.push_str(&format!(
-            "would deploy {} to {} ({now})\n  {}\n",
-            order.label(),
-            environment.name,
-            order.artifact.digest()
-        ));
-        for words in order.pulumi_calls("{{ work }}") {
-            text.push_str(&format!("  $ {}\n", words.join(" ")));
-        }
-        for command in order.commands() {
-            let line = order.shown(command)?;
-            text.push_str(&format!("  $ {line}\n"));
-        }
-    }
-    session.say(&session.host.secrets().mask(&text))?;
-    prepared.passed(&environment.name)?;
-    Ok(0)
 }
 
 /// From now on, the secrets of what is `prepared` are masked.
@@ -323,8 +309,10 @@ fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
         if !session.flags.quiet {
             let place = order.words.url.as_ref();
             let place = place.map_or(String::new(), |url| format!(", at {}", shown_url(url)));
+            let does = if order.destroys { "is removed from" } else { "runs in" };
+            let place = if order.destroys { String::new() } else { place };
             let text = format!(
-                "{} runs in {}{place} (deployment {})",
+                "{} {does} {}{place} (deployment {})",
                 order.label(),
                 order.environment.name,
                 end.id
@@ -333,8 +321,9 @@ fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
         }
         return;
     };
+    let failed = if order.destroys { "was not removed from" } else { "was not deployed to" };
     let what = format!(
-        "{} was not deployed to {}: deployment {} {}",
+        "{} {failed} {}: deployment {} {}",
         order.label(),
         order.environment.name,
         end.id,
@@ -353,6 +342,8 @@ fn told(session: &Session, order: &DeployOrder<'_>, end: &DeployEnd) {
         (Some((version, id)), _) => fault.hint(format!(
             "{version} could not be brought back either (deployment {id}): look what runs there, then `forge deploy` or `forge rollback`"
         )),
+        (None, _) if order.environment.is_preview => fault
+            .hint(format!("`forge deployments --log {}` shows what it printed", end.id)),
         (None, _) => fault.hint(format!(
             "`forge deployments --log {}` shows what it printed; `forge rollback {} {}` goes back",
             end.id, order.environment.name, order.name

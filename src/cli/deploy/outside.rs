@@ -160,7 +160,10 @@ fn records(
     };
     let variables = session.host.environment();
     let has_environment = variables.get("CI_ENVIRONMENT_NAME").is_some_and(|it| !it.is_empty());
+    let previews = workspace.environments.iter().find(|it| it.is_preview);
+    let previews = previews.map(|it| it.name.clone());
     let place = RecordPlace::new(surroundings, commit, has_environment);
+    let place = RecordPlace { previews, ..place };
     Ok(Some(DeployRecords::new(api, place)))
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    deploy::{DeployHistory, DeployState, Deployment, Ledger},
+    deploy::{DeployHistory, DeployState, Deployment, Ledger, output_of},
     disk::{MOST_OF_TEXT, is_absent, read_text},
     model::{Fault, Kind},
     report::{Align, Cell, Role, Table},
@@ -53,8 +53,12 @@ pub(in super::super) fn deployments(
     if let Some(id) = wish.log {
         return log(session, &ledger, &history, id);
     }
-    let place = wish.environment.as_ref().map(|name| environment(&workspace, name)).transpose()?;
-    let place = place.map(|it| it.name.as_str());
+    let places = places(&workspace, &history);
+    let place = match &wish.environment {
+        Some(name) if places.contains(name) => Some(name.as_str()),
+        Some(name) => Some(environment(&workspace, name)?.name.as_str()),
+        None => None,
+    };
     if session.flags.json {
         let document = document(&workspace, &history, place);
         session.say(&format!("{document:#}\n"))?;
@@ -93,6 +97,7 @@ fn log(
     if session.flags.json {
         let mut line = line(one);
         line["log"] = text.into();
+        line["output"] = output(ledger, one)?;
         let document = json!({ "schema": 1, "deployment": line });
         session.say(&format!("{document:#}\n"))?;
         return Ok(0);
@@ -103,6 +108,26 @@ fn log(
     }
     session.say(&text)?;
     Ok(0)
+}
+
+/// What became of a deployment, as one document.
+fn output(ledger: &dyn Ledger, one: &Deployment) -> Result<Value, Fault> {
+    let [printed, errors] = output_of(&ledger.log(one.id)).map_err(|error| {
+        Fault::io(format!("cannot read what deployment {} printed", one.id), &error)
+    })?;
+    let is_good = one.state() == DeployState::Succeeded;
+    let failed = one.changes.iter().find(|it| it.state.is_over());
+    let failed = failed.filter(|it| it.state != DeployState::Succeeded);
+    let code = failed.map_or(is_good.then_some(0), |change| change.exit_code);
+    Ok(json!({
+        "status": one.state().as_str(),
+        "timestamp": one.since(),
+        "stack_fqdn": one.stack,
+        "stdout": printed,
+        "stderr": errors,
+        "exit_code": code,
+        "error": failed.map(|change| change.why.as_str()),
+    }))
 }
 
 /// The state of a deployment, as a table shows it.
@@ -139,6 +164,18 @@ fn table_of(history: &DeployHistory, place: &str) -> Table {
     table
 }
 
+/// All environments: those of the workspace, and those of pull requests that something was deployed to.
+fn places(workspace: &Workspace, history: &DeployHistory) -> Vec<String> {
+    let lasting = workspace.environments.iter().filter(|it| !it.is_preview);
+    let mut all: Vec<String> = lasting.map(|it| it.name.clone()).collect();
+    for one in history.all.values().filter(|it| it.pull_request.is_some()) {
+        if !all.contains(&one.environment) {
+            all.push(one.environment.clone());
+        }
+    }
+    all
+}
+
 /// What runs where.
 fn overview(workspace: &Workspace, history: &DeployHistory) -> Table {
     let mut table = Table::new([
@@ -149,9 +186,9 @@ fn overview(workspace: &Workspace, history: &DeployHistory) -> Table {
         ("since", Align::Left),
         ("", Align::Left),
     ]);
-    for environment in &workspace.environments {
+    for place in &places(workspace, history) {
         for name in workspace.deploys.keys() {
-            let (place, name) = (environment.name.as_str(), name.as_str());
+            let (place, name) = (place.as_str(), name.as_str());
             let (current, notes) =
                 (history.current(place, name), placement_notes(history, place, name));
             if current.is_none() && notes.is_empty() {
@@ -199,6 +236,8 @@ fn line(one: &Deployment) -> Value {
         "since": one.since(),
         "url": one.url,
         "back_from": one.back_from,
+        "pull_request": one.pull_request,
+        "destroys": one.destroys,
         "changes": one.changes.iter().map(change).collect::<Vec<_>>(),
     })
 }
@@ -206,9 +245,9 @@ fn line(one: &Deployment) -> Value {
 fn document(workspace: &Workspace, history: &DeployHistory, place: Option<&str>) -> Value {
     let is_meant = |name: &str| place.is_none_or(|place| place == name);
     let mut environments = Vec::new();
-    for environment in workspace.environments.iter().filter(|it| is_meant(&it.name)) {
+    for place in places(workspace, history).iter().filter(|it| is_meant(it)) {
         for name in workspace.deploys.keys() {
-            let (place, name) = (environment.name.as_str(), name.as_str());
+            let (place, name) = (place.as_str(), name.as_str());
             let current = history.current(place, name);
             environments.push(json!({
                 "environment": place,

@@ -1,7 +1,7 @@
 //! An example for each verb. A test parses them all.
 
 /// Lines that people can copy, by verb.
-const EXAMPLES: [(&str, &[&str]); 68] = [
+const EXAMPLES: [(&str, &[&str]); 71] = [
     ("init", &["forge init", "forge init --dry-run"]),
     (
         "add",
@@ -70,6 +70,9 @@ const EXAMPLES: [(&str, &[&str]); 68] = [
             "forge serve --listen 0.0.0.0:7420 --tokens tokens --certificate cert.pem --key key.pem",
         ],
     ),
+    ("preview", &["forge preview", "forge preview api --pr 7"]),
+    ("preview:destroy", &["forge preview:destroy 7"]),
+    ("preview:sweep", &["forge preview:sweep"]),
     ("outdated", &["forge outdated"]),
     ("bump", &["forge bump nats", "forge bump nats v2.11.0"]),
     ("lock", &["forge lock --update"]),

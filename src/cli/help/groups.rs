@@ -55,7 +55,15 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
     VerbGroup {
         title: "Deploy",
         is_told: false,
-        verbs: &["deploy", "rollback", "deployments", "serve"],
+        verbs: &[
+            "deploy",
+            "rollback",
+            "deployments",
+            "preview",
+            "preview:destroy",
+            "preview:sweep",
+            "serve",
+        ],
     },
     VerbGroup {
         title: "Versions",

@@ -205,6 +205,10 @@ const VARIABLES: &[Chapter] = &[
                 "In GitHub Actions: groups, annotations, the summary and outputs of a step.",
             ),
             (
+                &["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"],
+                "In a job of GitHub Actions with `id-token: write`: where `oidc` of a deployment gets the identity of the run.",
+            ),
+            (
                 &["FORGE_INSTALL"],
                 "In pipelines that `forge ci:init --host gitlab` writes: the command that installs forge.",
             ),

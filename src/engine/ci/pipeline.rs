@@ -235,6 +235,10 @@ impl Facts<'_> {
     pub fn environments(&self) -> Vec<(&str, String)> {
         let mut found: Vec<(&DeployEnvironment, String)> = Vec::new();
         for environment in self.wanted_environments() {
+            // It has secrets that no check of a proposed change needs: a job of its own deploys it.
+            if environment.is_preview && self.only != Some(Stage::Deploy) {
+                continue;
+            }
             if let Permission::Yes(why) = may_deploy(self.surroundings, environment) {
                 found.push((environment, why));
             }
@@ -272,8 +276,11 @@ impl Facts<'_> {
             return None;
         }
         let permissions = self.wanted_environments();
-        let permissions = permissions.map(|it| may_deploy(self.surroundings, it));
-        let mut whys: Vec<String> = permissions.map(|it| it.why().to_owned()).collect();
+        let why = |it: &DeployEnvironment| match may_deploy(self.surroundings, it) {
+            Permission::Yes(_) => format!("`forge ci:deploy` alone deploys to `{}`", it.name),
+            other => other.why().to_owned(),
+        };
+        let mut whys: Vec<String> = permissions.map(why).collect();
         whys.dedup();
         Some(whys.join("; "))
     }

@@ -64,7 +64,12 @@ impl SpreadWorkflow {
         let step = Step { name: "Plan", id: "plan", run: &run, env: &env, ..Step::default() };
         format!(
             "{}{RUNNER}    outputs:\n      matrix: ${{{{ steps.plan.outputs.matrix }}}}\n      jobs: ${{{{ steps.plan.outputs.jobs }}}}\n{}{}",
-            steps::job("plan", "", &[], &self.plain.registries.reading(READ)),
+            steps::job(
+                "plan",
+                self.plain.deploys.plans(),
+                &[],
+                &self.plain.registries.reading(READ)
+            ),
             self.begin(false),
             step.render(),
         )
@@ -84,7 +89,9 @@ impl SpreadWorkflow {
         env.extend(self.plain.login());
         let step =
             Step { name: "Build and test", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
-        Self::spread("check", IS_PROPOSED, READ) + &self.begin(false) + &step.render()
+        Self::spread("check", &self.plain.deploys.at_work(IS_PROPOSED), READ)
+            + &self.begin(false)
+            + &step.render()
     }
 
     fn publish(&self) -> String {
@@ -96,7 +103,8 @@ impl SpreadWorkflow {
         env.extend(self.plain.all_logins());
         let run = format!("eval \"$COMMAND{}\"", self.plain.wish());
         let publish = Step { name: "Publish", run: &run, env: &env, ..Step::default() };
-        Self::spread("publish", IS_ACCEPTED, &self.plain.registries.publishing(false))
+        let condition = self.plain.deploys.at_work(IS_ACCEPTED);
+        Self::spread("publish", &condition, &self.plain.registries.publishing(false))
             + &self.begin(true)
             + &build.render()
             + &publish.render()
@@ -112,8 +120,12 @@ impl SpreadWorkflow {
         let run = format!("forge ci:build{folder}\nforge ci:test{folder}");
         let env = self.plain.login();
         let step = Step { name: "Test", run: &run, env: &env, ..Step::default() };
-        let job =
-            steps::job("test", "!cancelled() && !failure()", &["plan", "check", "publish"], READ);
+        let job = steps::job(
+            "test",
+            &self.plain.deploys.at_work("!cancelled() && !failure()"),
+            &["plan", "check", "publish"],
+            READ,
+        );
         job + RUNNER + &self.begin(false) + &step.render()
     }
 
@@ -127,7 +139,7 @@ impl SpreadWorkflow {
             results.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         env.extend(self.plain.all_logins());
         let step = Step { name: "Close", run: &run, env: &env, ..Step::default() };
-        let condition = format!("!cancelled() && {IS_ACCEPTED}");
+        let condition = format!("!cancelled() && {}", self.plain.deploys.at_work(IS_ACCEPTED));
         let rights = self.plain.registries.reading(WRITE);
         let job = steps::job("close", &condition, before, &rights);
         let pages = self.plain.pages(&folder);

@@ -130,9 +130,10 @@ pub fn triggers(branch: &str, deploys: &WorkflowDeploys) -> String {
     };
     let (branches, tags) = deploys.triggers();
     format!(
-        "  push:\n    branches:\n{}    tags:\n{}  pull_request:\n  merge_group:\n  workflow_dispatch:\n",
+        "  push:\n    branches:\n{}    tags:\n{}{}  merge_group:\n  workflow_dispatch:\n",
         listed(branch, branches),
-        listed("v*", tags)
+        listed("v*", tags),
+        deploys.proposals()
     )
 }
 

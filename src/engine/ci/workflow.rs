@@ -50,12 +50,12 @@ impl Workflow {
             format!("    runs-on: ubuntu-24.04\n    timeout-minutes: {MINUTES}\n    steps:\n");
         [
             steps::head(comment, "forge", &triggers, true),
-            steps::job("check", IS_PROPOSED, &[], READ),
+            steps::job("check", &self.deploys.at_work(IS_PROPOSED), &[], READ),
             runner.clone(),
             steps::checkout(""),
             self.install.step("", false),
             build(&format!("forge ci{folder}{selection}"), &self.login()),
-            steps::job("publish", IS_ACCEPTED, &[], &self.rights()),
+            steps::job("publish", &self.deploys.at_work(IS_ACCEPTED), &[], &self.rights()),
             runner,
             steps::checkout(""),
             self.install.step("", true),

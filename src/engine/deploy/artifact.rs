@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::{Seek, Write},
+    io::{Read, Seek, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     archive::{Hasher, Unpacker},
-    disk::Folder,
-    image::image_tag,
-    model::{Fault, Kind, Name, Revision, Sha256, asset_name},
-    probe::builder_of_asset,
+    disk::{Folder, open_file},
+    image::{image_tag, trusted_image},
+    model::{Fault, Kind, Name, Revision, Sha256, asset_name, oci::ImageRepository},
+    probe::{attested_builder, builder_of_asset, trusted_repositories},
+    process::CommandRunner,
+    provenance::{Trust, distrusted},
     store::{AssetStream, Beginnings, BrokenTransfer, Registries, Store, published_digest},
     workspace::{Image, Subsystem, Workspace},
 };
@@ -43,12 +45,20 @@ pub enum Artifact {
         /// The digest of the packed bytes, with `sha256:`.
         digest: String,
     },
+    /// What was packed here, and is in no release: only pull requests have that deployed.
+    Packed {
+        /// The name of the asset.
+        asset: String,
+        /// The digest of the packed bytes, with `sha256:`.
+        digest: String,
+    },
 }
 
 impl Artifact {
     /// Its digest, with `sha256:`.
     pub fn digest(&self) -> &str {
-        let (Self::Image { digest, .. } | Self::Asset { digest, .. }) = self;
+        let (Self::Image { digest, .. } | Self::Asset { digest, .. } | Self::Packed { digest, .. }) =
+            self;
         digest
     }
 
@@ -56,7 +66,7 @@ impl Artifact {
     pub fn image(&self) -> Option<&str> {
         match self {
             Self::Image { repository, .. } => Some(repository),
-            Self::Asset { .. } => None,
+            Self::Asset { .. } | Self::Packed { .. } => None,
         }
     }
 
@@ -82,6 +92,8 @@ pub struct ArtifactFinder<'a> {
     pub stores: &'a [Arc<dyn Store>],
     /// Where images are.
     pub registries: &'a Registries,
+    /// What asks `gh` for attestations.
+    pub runner: &'a dyn CommandRunner,
 }
 
 impl ArtifactFinder<'_> {
@@ -200,10 +212,12 @@ impl ArtifactFinder<'_> {
         })?;
         match artifact {
             Artifact::Image { repository, digest } => {
-                let image: crate::model::oci::ImageRepository =
+                let image: ImageRepository =
                     repository.parse().map_err(|why: String| Fault::new(Kind::Usage, why))?;
                 let found = self.registries.manifest(&image.at(sha256)).await?;
-                found.map(|_| None).ok_or_else(|| gone(format!("{repository}@{digest}")))
+                found.ok_or_else(|| gone(format!("{repository}@{digest}")))?;
+                self.trusted(name, &image, sha256).await?;
+                Ok(None)
             }
             Artifact::Asset { store, tag, asset, .. } => {
                 let known = self.stores.iter().find(|it| it.url() == store).ok_or_else(|| {
@@ -212,17 +226,57 @@ impl ArtifactFinder<'_> {
                 })?;
                 let label = format!("{tag}/{asset} from {store}");
                 let place = (&**known, tag.as_str(), asset.as_str());
-                builder_of_asset(self.workspace, name, place, Some(sha256)).await?;
+                let is_attested = self.workspace.trust == Trust::Attested;
+                if !is_attested {
+                    builder_of_asset(self.workspace, name, place, Some(sha256)).await?;
+                }
                 let file = into.open_or_create(Path::new("asset"));
                 let mut file = file.map_err(|error| cannot_write(&error))?;
                 self.download(&**known, (tag, asset), &mut file, sha256, &label)
                     .await?
                     .ok_or_else(|| gone(label.clone()))?;
+                if is_attested {
+                    self.attested(name, &label, &into.path().join("asset")).await?;
+                }
                 let files = into.path().join("files");
                 unpack(label, file, files.clone()).await?;
                 Ok(Some(files))
             }
+            Artifact::Packed { asset, .. } => {
+                let (packed, found) = packed(&self.workspace.layout.dist().join(asset))?;
+                if found != sha256 {
+                    let what = format!("{asset} was replaced since it was packed");
+                    return Err(Fault::new(Kind::Verification, what)
+                        .because(format!("its sha256 is {found}, expected is {sha256}")));
+                }
+                let files = into.path().join("files");
+                unpack(asset.clone(), packed, files.clone()).await?;
+                Ok(Some(files))
+            }
         }
+    }
+
+    /// Whether the image of `name` may be deployed, by who says that they made it.
+    async fn trusted(
+        &self,
+        name: &Name,
+        image: &ImageRepository,
+        index: Sha256,
+    ) -> Result<(), Fault> {
+        if self.workspace.trust == Trust::Any {
+            return Ok(());
+        }
+        let ours = trusted_repositories(self.workspace);
+        let found = trusted_image(self.registries, image, index, &ours).await?;
+        let label = format!("{image}@sha256:{index}");
+        found.map(drop).map_err(|why| distrusted(self.workspace.trust, name.as_str(), &label, why))
+    }
+
+    /// Whether GitHub attests the asset `label` of `name`, whose bytes are at `path`.
+    async fn attested(&self, name: &Name, label: &str, path: &Path) -> Result<(), Fault> {
+        let (root, ours) = (self.workspace.layout.root(), trusted_repositories(self.workspace));
+        let found = attested_builder(self.runner, root, path, &ours).await?;
+        found.map(drop).map_err(|why| distrusted(Trust::Attested, name.as_str(), label, why))
     }
 
     /// Brings the bytes of an asset to `path`; `None` is a confirmed absence.
@@ -247,6 +301,20 @@ impl ArtifactFinder<'_> {
                 }
                 Err(broken) => beginnings.again(broken)?,
             }
+        }
+    }
+}
+
+/// The packed file at `path`, and its digest.
+fn packed(path: &Path) -> Result<(File, Sha256), Fault> {
+    let cannot = |error: &std::io::Error| Fault::io("cannot read what was packed", error);
+    let mut file = open_file(path).map_err(|error| cannot(&error))?;
+    let mut hasher = Hasher::new();
+    let mut part = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut part).map_err(|error| cannot(&error))? {
+            0 => return Ok((file, hasher.finish())),
+            size => hasher.update(&part[..size]),
         }
     }
 }

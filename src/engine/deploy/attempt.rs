@@ -1,8 +1,8 @@
 //! One deployment, from its line in the ledger to what its gates say.
 
 use std::{
-    collections::BTreeSet,
-    path::Path,
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -12,9 +12,11 @@ use super::{
     Claim, DeployOrder, DeployOwner, DeployState, Deployer, Obstacle, StateChange, Ticket,
     forbidden,
     health::{HealthVerdict, HealthWatch},
+    identity::REQUEST_TOKEN,
 };
 use crate::{
     cache::stage,
+    disk::{Folder, MOST_OF_TEXT, is_absent, read_text},
     model::{Fault, Kind},
     process::{Command, CommandLine, Ending, Inherit},
     store::http_status,
@@ -23,6 +25,11 @@ use crate::{
 
 /// How often it is looked whether its turn has come.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// The file with the settings, in the folder of the run.
+const INPUT: &str = "stack-input.yaml";
+/// What is longer than this, in bytes, is handed to no program as a word or a variable: Linux takes 128 KiB.
+pub(super) const LONGEST_VARIABLE: usize = 100 << 10;
 
 /// What became of a deployment, before its end is written down.
 pub(super) struct Attempt {
@@ -53,6 +60,44 @@ pub(super) struct CommandFrame {
     limit: Duration,
 }
 
+/// The settings of a deployment as YAML: in a file, and in a variable where they fit into one.
+fn stack_input(
+    config: &BTreeMap<String, String>,
+    staging: &Folder,
+) -> Result<Vec<(String, String)>, Fault> {
+    // JSON is YAML.
+    let text = serde_json::to_string(config).unwrap_or_default();
+    let write = || -> std::io::Result<()> {
+        let mut file = staging.create_new(INPUT.as_ref(), 0o600)?;
+        std::io::Write::write_all(&mut file, text.as_bytes())
+    };
+    write().map_err(|error| Fault::io("cannot write the settings of a deployment", &error))?;
+    let path = staging.path().join(INPUT).display().to_string();
+    let mut env = vec![("STACK_INPUT_FILE".to_owned(), path)];
+    if text.len() < LONGEST_VARIABLE {
+        env.push(("STACK_INPUT_YAML".to_owned(), text));
+    }
+    Ok(env)
+}
+
+/// What the commands whose log is `log` printed to standard output, and to standard error.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn output_of(log: &Path) -> std::io::Result<[String; 2]> {
+    let read = |path: &PathBuf| match read_text(path, MOST_OF_TEXT) {
+        Err(error) if is_absent(&error) => Ok(String::new()),
+        read => read,
+    };
+    let [printed, errors] = streams_of(log);
+    Ok([read(&printed)?, read(&errors)?])
+}
+
+/// Where standard output and standard error of the commands go whose log is `log`.
+pub(super) fn streams_of(log: &Path) -> [PathBuf; 2] {
+    [log.with_extension("out"), log.with_extension("err")]
+}
+
 impl Deployer<'_> {
     /// Brings `order` there and looks at its gates. The last state is left to be written down.
     ///
@@ -72,8 +117,8 @@ impl Deployer<'_> {
         let mut progress = Progress::default();
         let outcome = self.carried_out(order, within, ticket.id, &mut progress).await;
         // What a template made of a secret is written nowhere, whoever tells of it.
-        let outcome =
-            outcome.map_err(|fault| fault.in_words(|text| order.secrets.mask(text).into_owned()));
+        let masked = |text: &str| host.secrets.mask(&order.secrets.mask(text)).into_owned();
+        let outcome = outcome.map_err(|fault| fault.in_words(masked));
         let Progress { began, is_held } = progress;
         Ok(Attempt { ticket, began, is_held, outcome })
     }
@@ -94,14 +139,27 @@ impl Deployer<'_> {
             return Err(fault);
         }
         let staging = stage(&self.host.workspace.layout)?;
-        let files = self.host.finder.fetch(&order.name, &order.artifact, staging.folder()).await?;
-        let frame = self.frame(order, id, files.as_deref());
+        let files = match order.destroys {
+            true => None,
+            false => self.host.finder.fetch(&order.name, &order.artifact, staging.folder()).await?,
+        };
+        let identity = self.identity(order, id, staging.folder()).await?;
+        let mut frame = self.frame(order, id, files.as_deref(), staging.folder())?;
+        frame.command.env.extend(identity.env);
+        frame.command.secrets = self.host.secrets.with(&order.secrets);
         let commands = order.commands();
         let step =
             |state, why: &str| self.host.ledger.advance(id, vec![StateChange::now(state, why)]);
-        step(DeployState::Deploying, &format!("{} is there, as its digest says", order.label()))?;
+        let (why, doing) = match order.destroys {
+            true => (format!("{} is removed", order.label()), ("destroying", "in")),
+            false => {
+                (format!("{} is there, as its digest says", order.label()), ("deploying", "to"))
+            }
+        };
+        step(DeployState::Deploying, &why)?;
         progress.began = true;
-        (self.host.tell)(&format!("deploying {} to {}", order.label(), order.environment.name));
+        let (doing, place) = doing;
+        (self.host.tell)(&format!("{doing} {} {place} {}", order.label(), order.environment.name));
         if let Some(program) = &order.deploy.pulumi {
             self.by_pulumi(order, &frame, program, (id, staging.folder())).await?;
         }
@@ -109,6 +167,9 @@ impl Deployer<'_> {
             self.retried(order, &frame, command).await?;
         }
         step(DeployState::Verifying, "its commands succeeded")?;
+        if order.destroys {
+            return Ok(());
+        }
         for command in &order.deploy.smoke {
             let ran = self.run(order, &frame, command).await;
             ran.map_err(|fault| {
@@ -160,7 +221,13 @@ impl Deployer<'_> {
         }
     }
 
-    fn frame(&self, order: &DeployOrder<'_>, id: u64, files: Option<&Path>) -> CommandFrame {
+    pub(super) fn frame(
+        &self,
+        order: &DeployOrder<'_>,
+        id: u64,
+        files: Option<&Path>,
+        staging: &Folder,
+    ) -> Result<CommandFrame, Fault> {
         let (host, deploy) = (&self.host, &order.deploy);
         let layout = &host.workspace.layout;
         let places = Places {
@@ -170,7 +237,7 @@ impl Deployer<'_> {
             ..Places::default()
         };
         let expanded = deploy.env.iter().map(|(name, text)| (name.clone(), text.expand(&places)));
-        let mut env: std::collections::BTreeMap<String, String> = expanded.collect();
+        let mut env: BTreeMap<String, String> = expanded.collect();
         let path = files.map(|files| files.display().to_string());
         let number = id.to_string();
         let words = &order.words;
@@ -187,22 +254,26 @@ impl Deployer<'_> {
         ] {
             env.extend(value.map(|value| (name.to_owned(), value.to_owned())));
         }
-        // JSON is YAML.
-        let config = serde_json::to_string(&words.config).unwrap_or_default();
-        env.insert("STACK_INPUT_YAML".into(), config);
+        env.extend(stack_input(&words.config, staging)?);
         let uses_s3 = host.workspace.stores.iter().any(|store| store.starts_with("s3:"));
         let passed = deploy.pass_env.iter().chain(&deploy.secrets);
         let command = Command {
             env,
-            inherit: Inherit::of_task(passed, uses_s3),
+            // Whoever has the bearer of the runner gets tokens for everybody.
+            inherit: match deploy.identity {
+                Some(_) => Inherit::of_task(passed, uses_s3).without([&REQUEST_TOKEN.to_owned()]),
+                None => Inherit::of_task(passed, uses_s3),
+            },
             path: vec![layout.bin()],
+            streams: Some(streams_of(&host.ledger.log(id))),
             log: Some(host.ledger.log(id)),
             secrets: order.secrets.clone(),
             ending: Some(Ending { signal: deploy.signal, grace: deploy.grace }),
             cancel: Some(host.cancel.clone()),
             ..Command::new(CommandLine::Shell(String::new()), layout.root())
         };
-        CommandFrame { command, places, deadline: Instant::now() + order.limit, limit: order.limit }
+        let deadline = Instant::now() + order.limit;
+        Ok(CommandFrame { command, places, deadline, limit: order.limit })
     }
 
     async fn retried(

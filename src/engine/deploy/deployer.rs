@@ -5,7 +5,7 @@ use super::{
     ArtifactFinder, DeployOrder, DeployState, Deployment, Ledger, StateChange, attempt::Attempt,
 };
 use crate::{
-    model::{Environment, Fault, Kind},
+    model::{Environment, Fault, Kind, KnownSecrets},
     process::{Cancel, CommandRunner},
     provenance::Surroundings,
     store::StoreSettings,
@@ -32,6 +32,8 @@ pub struct DeployHost<'a> {
     pub surroundings: &'a Surroundings,
     /// The same, in words.
     pub run: String,
+    /// What none may see. What becomes known on the way is added.
+    pub secrets: KnownSecrets,
     /// Told what happens.
     pub tell: &'a (dyn Fn(&str) + Sync),
     /// Told what commands print.
@@ -77,6 +79,7 @@ impl Deployer<'_> {
         let is_wanted = began
             && order.deploy.rolls_back
             && order.back_from.is_none()
+            && !order.destroys
             && state != DeployState::Cancelled;
         let target = if is_wanted { self.target(order)? } else { None };
         let Some(target) = target else {
@@ -147,6 +150,9 @@ impl Deployer<'_> {
 
 /// Why a deployment succeeded.
 fn passed(order: &DeployOrder<'_>) -> &'static str {
+    if order.destroys {
+        return "it is removed";
+    }
     match (order.deploy.smoke.is_empty(), &order.deploy.health) {
         (true, None) => "its commands succeeded, and it has no gates",
         _ => "it passed its gates",

@@ -54,7 +54,7 @@ impl DeployHistory {
     /// What runs in `environment`, as far as the ledger tells: the last that succeeded.
     pub fn current(&self, environment: &str, name: &str) -> Option<&Deployment> {
         let mut of = self.deployed(environment, name).rev();
-        of.find(|it| it.state() == DeployState::Succeeded)
+        of.find(|it| it.state() == DeployState::Succeeded).filter(|it| !it.destroys)
     }
 
     /// Whether something happened in `environment` since [`Self::current`] that may have left it as
@@ -98,7 +98,8 @@ impl DeployHistory {
             let identity = one.identity();
             let is_known = candidates.iter().any(|it| it.identity() == identity);
             let is_held = || holds.iter().any(|it| it.identity() == identity);
-            if one.state() == DeployState::Succeeded && identity != not && !is_known && !is_held() {
+            let is_good = one.state() == DeployState::Succeeded && !one.destroys;
+            if is_good && identity != not && !is_known && !is_held() {
                 candidates.push(one);
             }
         }

@@ -5,7 +5,7 @@
 //! ledger.jsonl   SUM {"opened":{…}}     SUM goes over the line and the SUM before it
 //!                SUM {"changed":{…}}
 //! ledger.lock    held for a step: read all, decide, write
-//! alive/7        held by the owner of deployment 7, and by the commands that it runs
+//! alive/7        held by the owner of deployment 7, and by the commands that it runs; touched by the owner
 //! logs/7.log     what those printed
 //! ```
 //!
@@ -17,10 +17,11 @@
 //! of its own behind the same port.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Claim, DeployHistory, DeployOwner, DeployState, Deployment, Ledger, NewDeployment, StateChange,
     Ticket,
+    heartbeat::{self, Heartbeat},
 };
 use crate::{
     disk::{FileLock, Folder},
@@ -49,6 +51,8 @@ const SUM: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Journal {
     folder: Arc<Folder>,
+    /// What tells other machines that the owners of deployments are there.
+    beats: Arc<Mutex<BTreeMap<u64, Heartbeat>>>,
 }
 
 /// A line of the journal.
@@ -87,7 +91,7 @@ impl Journal {
         let folder = made.map_err(|error| {
             Fault::io(format!("cannot make the ledger of deployments, {}", path.display()), &error)
         })?;
-        Ok(Self { folder: Arc::new(folder) })
+        Ok(Self { folder: Arc::new(folder), beats: Arc::default() })
     }
 
     fn step(&self) -> Result<JournalStep, Fault> {
@@ -157,6 +161,11 @@ impl Journal {
         Ok(taken)
     }
 
+    fn beats(&self) -> MutexGuard<'_, BTreeMap<u64, Heartbeat>> {
+        // What it holds is whole after every statement, also after a panic elsewhere.
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn damaged(&self, line: usize) -> Fault {
         let path = self.folder.path().join(JOURNAL);
         Fault::new(Kind::Verification, format!("the ledger {} is damaged", path.display()))
@@ -175,6 +184,13 @@ impl Journal {
             .map(|it| it.id)
             .collect();
         for id in open {
+            let owner = step.contents.history.all.get(&id).map(|it| it.owner.host.clone());
+            // The locks of another machine may not be seen here.
+            if owner.is_some_and(|host| host != DeployOwner::this().host)
+                && heartbeat::is_fresh(&self.folder, &alive(id))
+            {
+                continue;
+            }
             let taken = FileLock::take(&self.folder, &alive(id));
             let is_gone = matches!(taken, Ok(Ok(_)));
             if let Some(one) = step.contents.history.all.get(&id).filter(|_| is_gone) {
@@ -216,6 +232,8 @@ impl Ledger for Journal {
         step.push(Line::Opened(Box::new(Deployment { id, changes: Vec::new(), ..new })))?;
         step.change(id, StateChange::now(DeployState::Queued, why))?;
         step.write()?;
+        let beat = Heartbeat::begin(self.folder.clone(), alive(id));
+        self.beats().insert(id, beat);
         Ok(Ticket { id, alive: lock })
     }
 
@@ -235,10 +253,15 @@ impl Ledger for Journal {
 
     fn advance(&self, id: u64, changes: Vec<StateChange>) -> Result<(), Fault> {
         let mut step = self.step()?;
+        let is_over = changes.last().is_some_and(|it| it.state.is_over());
         for change in changes {
             step.change(id, change)?;
         }
-        step.write()
+        step.write()?;
+        if is_over {
+            self.beats().remove(&id);
+        }
+        Ok(())
     }
 
     fn recorder(&self) -> Box<dyn Fn(u64, ProcessId) + Send + Sync> {

@@ -17,15 +17,18 @@ mod artifact;
 mod attempt;
 mod deployer;
 mod health;
+mod heartbeat;
 mod herald;
 mod history;
 mod hosted;
+mod identity;
 mod journal;
 mod ledger;
 mod notify;
 mod order;
 mod permission;
 mod prepare;
+mod preview;
 mod pulumi;
 mod record;
 mod state;
@@ -34,16 +37,23 @@ mod tests;
 mod watched;
 
 pub use artifact::{Artifact, ArtifactFinder, FoundArtifact};
+pub use attempt::output_of;
 pub use deployer::{DeployEnd, DeployHost, Deployer};
 pub use herald::{Herald, HeraldAtWork};
 pub use history::{DeployHistory, Hold};
-pub use hosted::{DeployRecords, RecordPlace, RecordedDeployments, recorded};
+pub use hosted::{
+    DeployRecords, PreviewComment, PullRequestState, RecordPlace, RecordedDeployments,
+    pull_request, recorded,
+};
 pub use journal::Journal;
 pub use ledger::{Claim, Ledger, NewDeployment, Ticket};
 pub use notify::Notifier;
 pub use order::DeployOrder;
 pub use permission::{forbidden, may_deploy};
-pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, missing_secrets, prepare};
+pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, missing_secrets, ordered, prepare};
+pub use preview::{
+    KEEP_LABEL, LivePreview, live_previews, may_preview, may_sweep, stacks_of_pull_requests,
+};
 pub use pulumi::PulumiCalls;
 pub use record::{DeployOwner, Deployment, StateChange};
 pub use state::DeployState;

@@ -38,6 +38,8 @@ pub struct DeployOrder<'w> {
     pub limit: Duration,
     /// The deployment that it brings an earlier version back from.
     pub back_from: Option<u64>,
+    /// Whether it removes what is there.
+    pub destroys: bool,
     /// Whether somebody insists.
     pub forced: bool,
     /// What none may see of it: its secrets, and the passwords in its URLs.
@@ -84,6 +86,23 @@ impl<'w> DeployOrder<'w> {
         Ok(Self { back_from: Some(from), target, ..order })
     }
 
+    /// The order to remove what `there` deployed, as the spec says now: what the host of the repository keeps
+    /// of a deployment was written by whoever may write there.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn destroying(
+        (name, deploy): (&Name, &'w Deploy),
+        environment: &'w DeployEnvironment,
+        there: &Deployment,
+        variables: &Environment,
+    ) -> Result<Self, Fault> {
+        let what = (there.version.as_str(), &there.artifact);
+        let order = Self::new((name, deploy), environment, what, variables)?;
+        let words = DeployWords { has_files: false, ..order.words };
+        Ok(Self { words, destroys: true, ..order })
+    }
+
     /// The order with the settings that were `recorded`; those that are not, or are secret, are rendered.
     fn with_config(
         (name, deploy): (&Name, Cow<'w, Deploy>),
@@ -98,6 +117,7 @@ impl<'w> DeployOrder<'w> {
             digest: artifact.digest().to_owned(),
             image: artifact.image().map(str::to_owned),
             has_files: artifact.image().is_none(),
+            pull_request: environment.pull_request,
             ..DeployWords::default()
         };
         words.url = deploy.url(environment, &words)?;
@@ -133,6 +153,7 @@ impl<'w> DeployOrder<'w> {
             words,
             limit: deploy.timeout.unwrap_or(environment.timeout),
             back_from: None,
+            destroys: false,
             forced: false,
             secrets,
             settings,
@@ -163,6 +184,7 @@ impl<'w> DeployOrder<'w> {
             back_from: self.back_from,
             pull_request: self.words.pull_request,
             origin: None,
+            destroys: self.destroys,
             forced: self.forced,
             run: run.to_owned(),
             owner: DeployOwner::this(),
@@ -175,6 +197,7 @@ impl<'w> DeployOrder<'w> {
     pub fn commands(&self) -> &[TaskText] {
         match self.back_from {
             _ if self.deploy.pulumi.is_some() => &[],
+            _ if self.destroys => &self.deploy.destroy,
             Some(_) if !self.deploy.undo.is_empty() => &self.deploy.undo,
             _ => &self.deploy.run,
         }
@@ -190,6 +213,7 @@ impl<'w> DeployOrder<'w> {
             config: self.words.config.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect(),
             target: self.target.as_deref(),
             refresh: false,
+            destroys: self.destroys,
             message: &self.label(),
         };
         calls.all()
@@ -202,6 +226,14 @@ impl<'w> DeployOrder<'w> {
     pub fn shown(&self, command: &TaskText) -> Result<String, Fault> {
         let text = self.deploy.render(command, &self.words)?.symbolic();
         Ok(text.trim_end().replace("{{ out }}", "{{ files }}"))
+    }
+
+    /// The command that deploys to its environment.
+    pub fn verb(&self) -> String {
+        match self.environment.pull_request {
+            Some(number) => format!("forge preview --pr {number}"),
+            None => format!("forge deploy {}", self.environment.name),
+        }
     }
 
     /// `api v1.2.0`.

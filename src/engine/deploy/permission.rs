@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{DeployHistory, DeployOrder, DeployState, Hold, Obstacle};
+use super::{
+    DeployHistory, DeployOrder, DeployState, Hold, Obstacle,
+    preview::{may_preview, may_sweep},
+};
 use crate::{
     model::Name,
     provenance::{Permission, Surroundings, may_publish},
@@ -13,6 +16,9 @@ use crate::{
 /// runs of CI, those of its branch do, and no others.
 pub fn may_deploy(surroundings: &Surroundings, environment: &DeployEnvironment) -> Permission {
     let name = &environment.name;
+    if environment.is_preview {
+        return may_preview(surroundings);
+    }
     if let Permission::Never(why) = may_publish(surroundings) {
         return Permission::Never(format!("this run deploys nothing: {why}"));
     }
@@ -20,9 +26,6 @@ pub fn may_deploy(surroundings: &Surroundings, environment: &DeployEnvironment) 
         return Permission::OnRequest(
             "this is not CI; `forge deploy ENVIRONMENT` deploys from here".into(),
         );
-    }
-    if environment.is_preview {
-        return Permission::Never(format!("`{name}` is for pull requests"));
     }
     let (branch, tag) = (environment.branch.as_deref(), environment.tag.as_deref());
     if branch.is_none() && tag.is_none() {
@@ -73,7 +76,15 @@ pub fn forbidden(
     beside: &BTreeSet<Name>,
 ) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
-    if let Permission::Never(why) = may_deploy(surroundings, order.environment) {
+    let may = may_deploy(surroundings, order.environment);
+    if order.destroys {
+        let is_forbidden = |may: &Permission| matches!(may, Permission::Never(_));
+        if is_forbidden(&may) && is_forbidden(&may_sweep(surroundings)) {
+            obstacles.push(Obstacle::new(may.why().to_owned(), None));
+        }
+        return obstacles;
+    }
+    if let Permission::Never(why) = may {
         obstacles.push(Obstacle::new(why, None));
     }
     match order.back_from {
@@ -112,7 +123,7 @@ fn missing_needs(
                 (None, None) => format!("{name} needs {need}, which was never deployed to {place}"),
                 (Some(_), None) => continue,
             };
-        let help = format!("`forge deploy {place} {need} {name}` deploys both");
+        let help = format!("`{} {need} {name}` deploys both", order.verb());
         obstacles.push(Obstacle::new(what, Some(help)));
     }
     obstacles
@@ -148,8 +159,7 @@ fn left_already(order: &DeployOrder<'_>, history: &DeployHistory, from: u64) -> 
 fn held(order: &DeployOrder<'_>, hold: &Hold) -> Obstacle {
     let (place, name) = (&order.environment.name, &order.name);
     let Hold { id, version, why, .. } = hold;
-    let help =
-        format!("release another version; or insist with `forge deploy {place} {name} --force`");
+    let help = format!("release another version; or insist with `{} {name} --force`", order.verb());
     let what = format!("{place} is held against {name} {version}: deployment {id}: {why}");
     Obstacle { held: Some(name.clone()), ..Obstacle::new(what, Some(help)) }
 }

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ArtifactFinder, DeployHistory, DeployOrder, Deployment, FoundArtifact, artifact::releases_it,
-    forbidden, may_deploy, pulumi::missing_program,
+    ArtifactFinder, DeployHistory, DeployOrder, Deployment, FoundArtifact,
+    artifact::releases_it,
+    forbidden,
+    identity::{IDENTITY, missing_identity},
+    may_deploy,
+    pulumi::missing_program,
 };
 use crate::{
     model::{Environment, Fault, Kind, Name},
@@ -23,6 +27,8 @@ pub struct DeployRequest<'w> {
     pub names: BTreeSet<Name>,
     /// The environment whose versions are taken, and not those of the workspace.
     pub from: Option<&'w str>,
+    /// What was built here, for an environment that takes what is not released.
+    pub built: Option<&'w BTreeMap<Name, FoundArtifact>>,
     /// Whether somebody insists.
     pub forced: bool,
     /// What forge was started with.
@@ -119,7 +125,10 @@ pub async fn prepare<'w>(
         let Some(deploy) = request.workspace.deploys.get(&name) else { continue };
         look.secrets(&name, deploy);
         look.program(&name, deploy);
+        look.identity(&name, deploy);
+        let built = request.built.and_then(|built| built.get(&name));
         let found = match request.from {
+            _ if built.is_some() => built.cloned(),
             Some(from) => look.running(from, &name),
             None => look.released(&name, finder).await,
         };
@@ -174,6 +183,14 @@ impl<'w> Preflight<'_, 'w> {
             let what = format!("the secret `{secret}` of {name} {why}");
             let help = format!("set `{secret}`; in CI, hand it to the step that deploys");
             self.against(what, Some(help));
+        }
+    }
+
+    fn identity(&mut self, name: &Name, deploy: &Deploy) {
+        let wish = deploy.identity.as_ref();
+        if let Some(why) = wish.and_then(|wish| missing_identity(wish, self.request.variables)) {
+            let what = format!("{name} is deployed with the identity of a run of CI: {why}");
+            self.against(what, Some(IDENTITY.to_owned()));
         }
     }
 

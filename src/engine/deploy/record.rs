@@ -48,6 +48,9 @@ pub struct Deployment {
     /// Its number in the ledger of the machine that ran it, if that is another one here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<u64>,
+    /// Whether it removes what is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub destroys: bool,
     /// Whether somebody asked for it though something stood against it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forced: bool,

@@ -21,6 +21,7 @@ fn deployment(version: &str) -> Deployment {
         back_from: None,
         pull_request: None,
         origin: None,
+        destroys: false,
         forced: false,
         run: "a test".into(),
         owner: DeployOwner::this(),
@@ -33,6 +34,21 @@ fn goes(ledger: &dyn Ledger, id: u64, states: &[DeployState]) {
     for state in states {
         ledger.advance(id, vec![StateChange::now(*state, "so")]).unwrap();
     }
+}
+
+#[test]
+fn an_owner_on_another_machine_is_gone_when_its_sign_of_life_is_old() {
+    let temp = tempfile::tempdir().unwrap();
+    let ledger = Journal::in_folder(temp.path()).unwrap();
+    let mut elsewhere = deployment("v1");
+    elsewhere.owner.host = "elsewhere".into();
+    // Its lock is not seen here.
+    drop(ledger.open(elsewhere, "asked").unwrap());
+    assert_eq!(ledger.history().unwrap().all[&1].state(), DeployState::Queued);
+    let alive = fs::File::options().write(true).open(temp.path().join("alive/1")).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
+    alive.set_modified(long_ago).unwrap();
+    assert_eq!(ledger.history().unwrap().all[&1].state(), DeployState::Interrupted);
 }
 
 #[test]

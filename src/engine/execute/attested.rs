@@ -1,11 +1,10 @@
-//! `trust: attested`: the asset is fetched to a file first, and `gh` verifies GitHub's attestation of it.
-//! Only if that holds, it is unpacked, and held to the digest that was verified.
+//! `trust: attested`: the asset is fetched to a file first, and `gh` verifies GitHub's attestation of it
+//! (`probe::attested_builder`). Only if that holds, it is unpacked, and held to the digest that was verified.
 
 use std::{
     fs::File,
     io::{Seek, Write},
     path::Path,
-    time::Duration,
 };
 
 use futures_util::StreamExt;
@@ -13,18 +12,11 @@ use futures_util::StreamExt;
 use crate::{
     archive::hash_file,
     model::{Fault, Kind, Sha256},
-    probe::ArtifactSpec,
-    process::{Command, CommandLine, find_outside, path_outside},
-    provenance::judge_attestations,
+    probe::{ArtifactSpec, attested_builder},
     store::{Beginnings, BrokenTransfer, Store},
 };
 
 use super::Context;
-
-/// How long `gh` may take to fetch and verify an attestation.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// The longest line that `gh` may print: a bundle is on one.
-const LONGEST: usize = 16 << 20;
 
 impl Context {
     /// Who built the asset of `want`, as GitHub's attestation of it says. The inner error says why it is
@@ -40,11 +32,6 @@ impl Context {
         sha256: Sha256,
         repositories: &[String],
     ) -> Result<Result<String, String>, Fault> {
-        if repositories.is_empty() {
-            return Err(Fault::new(Kind::Usage, "nothing says whose attestations count")
-                .because("`trust: attested` is about the repository of the project, and no store names it")
-                .hint("write `repository: https://github.com/OWNER/REPO` in versions.yml"));
-        }
         let staging = self.staging()?;
         let file = staging.path().join(&want.asset);
         let create = staging.folder().create_new(Path::new(&want.asset), 0o600);
@@ -56,49 +43,8 @@ impl Context {
         if found != sha256 {
             return Ok(Err(format!("its sha256 is {found}, expected is {sha256}")));
         }
-        let mut why = String::new();
-        for repository in repositories {
-            match self.ask_gh(&file, repository).await? {
-                Ok(output) => match judge_attestations(&output, repositories) {
-                    Ok(builder) => return Ok(Ok(builder.id().to_owned())),
-                    Err(reason) => why = reason,
-                },
-                Err(reason) => why = reason,
-            }
-        }
-        Ok(Err(why))
-    }
-
-    /// What `gh` prints of the attestations of `file`; the inner error is why it verified none.
-    async fn ask_gh(&self, file: &Path, repository: &str) -> Result<Result<String, String>, Fault> {
         let root = self.workspaces.layout().root();
-        let search = path_outside(self.runner.environment(), root);
-        let Some(gh) = find_outside("gh", &search, root) else {
-            return Err(Fault::new(Kind::Usage, "`gh` is not there to verify attestations")
-                .because("`trust: attested` asks GitHub's own program, from outside of the workspace")
-                .hint("install it from https://cli.github.com, version 2.49 or newer, and run `gh auth login`"));
-        };
-        let place = repository.split_once("://").map_or(repository, |(_, rest)| rest);
-        let (host, path) = place.split_once('/').unwrap_or(("github.com", place));
-        let words = [&*gh.to_string_lossy(), "attestation", "verify", &*file.to_string_lossy()];
-        let options = ["--repo", path, "--hostname", host, "--format", "json"];
-        let argv = words.into_iter().chain(options).map(str::to_owned).collect();
-        let quiet =
-            [("GH_PROMPT_DISABLED", "1"), ("GH_NO_UPDATE_NOTIFIER", "1"), ("NO_COLOR", "1")];
-        let command = Command {
-            env: quiet.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            timeout: Some(PATIENCE),
-            longest_line: LONGEST,
-            ..Command::new(CommandLine::Argv(argv), root)
-        };
-        let mut lines = Vec::new();
-        let answer = self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await;
-        let last = || lines.iter().rev().find(|line| !line.trim().is_empty()).cloned();
-        Ok(match answer {
-            Ok(()) => Ok(lines.join("\n")),
-            Err(fault) if fault.kind == Kind::Interrupted => return Err(fault),
-            Err(fault) => Err(format!("gh does not verify it: {}", last().unwrap_or(fault.what))),
-        })
+        attested_builder(&*self.runner, root, &file, repositories).await
     }
 
     /// Fetches an asset to `target`.

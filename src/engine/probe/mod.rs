@@ -12,6 +12,7 @@
 //! warm project no toolchain is ever looked for.
 
 mod accept;
+mod attested;
 mod beyond;
 mod header;
 mod known;
@@ -48,6 +49,7 @@ use crate::{
 };
 
 pub use accept::{Acceptance, accept, accept_installed};
+pub use attested::attested_builder;
 pub use beyond::{Own, linked, walk_sources};
 pub use header::check_header;
 pub use known::{KnownArtifact, Recheck};

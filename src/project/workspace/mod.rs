@@ -49,8 +49,8 @@ use std::{
 };
 
 pub use deploy::{
-    Deploy, DeployEnvironment, DeployRecipe, DeployWords, HealthGate, HealthProbe, LedgerHome,
-    Notification, NotificationKind, PulumiProgram,
+    Deploy, DeployEnvironment, DeployIdentity, DeployRecipe, DeployWords, HealthGate, HealthProbe,
+    LedgerHome, Notification, NotificationKind, PulumiProgram,
 };
 pub use documents::Documents;
 pub use environment::SeenEnvironment;

@@ -295,6 +295,15 @@ impl GitHub {
         })
     }
 
+    /// Adds a comment by somebody of whom GitHub says that they are this to the repository.
+    pub fn comment(&self, number: u64, body: &str, association: &str) -> &Self {
+        let id = self.world().next_id();
+        let comment = json!({ "id": id, "body": body, "author_association": association });
+        let comment = contract::filled("issue-comment", comment);
+        self.change(|repository| repository.comments.push((number, comment)));
+        self
+    }
+
     /// Adds a pull request from `head` (`OWNER/REPO`), or changes it.
     pub fn pull(&self, number: u64, state: &str, head: &str, labels: &[&str]) -> &Self {
         let labels: Vec<_> = labels

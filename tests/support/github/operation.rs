@@ -53,6 +53,7 @@ pub enum Operation {
     ListComments,
     CreateComment,
     EditComment,
+    DeleteComment,
     GetPull,
     /// The archive of a commit, which redirects.
     Tarball,
@@ -116,6 +117,7 @@ const ROUTES: &[(Host, &str, &str, Operation)] = &[
     (Api, "GET", "/repos/{owner}/{repo}/issues/{issue_number}/comments", Op::ListComments),
     (Api, "POST", "/repos/{owner}/{repo}/issues/{issue_number}/comments", Op::CreateComment),
     (Api, "PATCH", "/repos/{owner}/{repo}/issues/comments/{comment_id}", Op::EditComment),
+    (Api, "DELETE", "/repos/{owner}/{repo}/issues/comments/{comment_id}", Op::DeleteComment),
     (Api, "GET", "/repos/{owner}/{repo}/pulls/{pull_number}", Op::GetPull),
     (Uploads, "POST", "/repos/{owner}/{repo}/releases/{release_id}/assets", Op::Upload),
     (Web, "GET", "/{owner}/{repo}/releases/latest/download/{asset}", Op::DownloadLatest),

@@ -119,6 +119,23 @@ impl RepositoryApi {
         self.api.get(self.url(path, &[]), Duration::ZERO).await
     }
 
+    /// Deletes what is at `path` below the repository; that it is gone already is good as well.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub async fn delete(&self, path: &[&str]) -> Result<(), Fault> {
+        let call = ApiRequest::new(Method::DELETE, self.url(path, &[]));
+        retrying(self.api.settings(), || async {
+            let reply = self.api.write(&call).await?;
+            match reply.status {
+                StatusCode::NOT_FOUND => Ok(()),
+                status if status.is_success() => Ok(()),
+                _ => Err(self.api.refused(&call, &reply).await),
+            }
+        })
+        .await
+    }
+
     /// Changes what is at `path` below the repository, and gives what is there then.
     ///
     /// # Errors

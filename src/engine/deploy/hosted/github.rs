@@ -35,6 +35,8 @@ impl DeployRecords {
             | DeployState::Verifying
             | DeployState::RollingBack => return Ok(()),
             DeployState::Deploying => "in_progress",
+            // What has gone is shown as destroyed.
+            DeployState::Succeeded if deployment.destroys => "inactive",
             DeployState::Succeeded => "success",
             DeployState::Failed | DeployState::RolledBack | DeployState::TimedOut => "failure",
             DeployState::Stuck | DeployState::Cancelled | DeployState::Interrupted => "error",
@@ -63,12 +65,12 @@ impl DeployRecords {
 
     /// The number of the record of `deployment`: a new one, or that of the job.
     async fn record(&mut self, deployment: &Deployment) -> Result<u64, Fault> {
-        let environment = &deployment.environment;
-        if !self.of_job.contains_key(environment) {
-            let found = self.of_job(environment).await?;
+        let environment = self.place.environment(deployment).to_owned();
+        if !self.of_job.contains_key(&environment) {
+            let found = self.of_job(&environment).await?;
             self.of_job.insert(environment.clone(), found);
         }
-        if let Some(Some(record)) = self.of_job.get(environment) {
+        if let Some(Some(record)) = self.of_job.get(&environment) {
             return Ok(*record);
         }
         // The ledger has no secret in it.
@@ -120,12 +122,17 @@ impl DeployRecords {
     async fn replace(&self, deployment: &Deployment, record: u64) -> Result<(), Fault> {
         let task = task(deployment);
         let query = [
-            ("environment", deployment.environment.as_str()),
+            ("environment", self.place.environment(deployment)),
             ("task", task.as_str()),
             ("per_page", LOOKED_AT),
         ];
         for earlier in self.api.page(&["deployments"], &query).await? {
             let Some(id) = earlier["id"].as_u64().filter(|id| *id != record) else { continue };
+            // One environment of the host has those of all pull requests.
+            let of = super::restore::payload(&earlier).and_then(|it| it.pull_request);
+            if deployment.pull_request.is_some() && of != deployment.pull_request {
+                continue;
+            }
             let number = id.to_string();
             let path = ["deployments", &number, "statuses"];
             let states = self.api.page(&path, &[("per_page", "1")]).await?;
@@ -145,14 +152,15 @@ impl DeployRecords {
 
     /// Says beside the commit how it goes in the environment.
     async fn status(&mut self, deployment: &Deployment, state: DeployState) -> Result<(), Fault> {
-        let environment = &deployment.environment;
+        let environment = self.place.environment(deployment);
         let has_failed = self.failed.contains(environment);
         let (word, text) = match state {
             _ if has_failed => return Ok(()),
+            _ if deployment.destroys => return Ok(()),
             DeployState::Succeeded if deployment.back_from.is_some() => return Ok(()),
             DeployState::Succeeded => ("success", format!("{} runs there", label(deployment))),
             state if state.is_over() => {
-                self.failed.insert(environment.clone());
+                self.failed.insert(environment.to_owned());
                 ("failure", format!("{} {state}", label(deployment)))
             }
             state => ("pending", format!("{}: {state}", label(deployment))),

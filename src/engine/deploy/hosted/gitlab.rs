@@ -36,7 +36,7 @@ impl DeployRecords {
             let (reference, is_tag) =
                 self.place.reference.clone().unwrap_or_else(|| (self.place.commit.clone(), false));
             let body = json!({
-                "environment": deployment.environment,
+                "environment": self.place.environment(deployment),
                 "sha": self.place.commit,
                 "ref": reference,
                 "tag": is_tag,

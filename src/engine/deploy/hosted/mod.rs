@@ -7,6 +7,7 @@
 //! records ─> restore ─> Deployment, taken into a journal
 //! ```
 
+mod comment;
 mod github;
 mod gitlab;
 mod place;
@@ -15,6 +16,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use comment::{PreviewComment, PullRequestState, pull_request};
 pub use place::RecordPlace;
 pub use restore::{RecordedDeployments, recorded};
 

@@ -1,6 +1,6 @@
 //! What is said of where a deployment runs.
 
-use crate::provenance::Surroundings;
+use crate::{deploy::Deployment, provenance::Surroundings};
 
 /// Where deployments run, as records have it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct RecordPlace {
     pub reference: Option<(String, bool)>,
     /// The page of the run.
     pub run: Option<String>,
+    /// What the environment of pull requests is called, of which the host has one for all of them.
+    pub previews: Option<String>,
     /// Whether the job says which environment it is for, of which its host keeps a record by itself.
     pub has_environment: bool,
 }
@@ -23,9 +25,16 @@ impl RecordPlace {
         Self {
             commit,
             reference: tag.or_else(branch),
+            previews: None,
             run: surroundings.run_url().map(str::to_owned),
             has_environment,
         }
+    }
+
+    /// What the environment of `deployment` is called there.
+    pub(super) fn environment<'a>(&'a self, deployment: &'a Deployment) -> &'a str {
+        let previews = self.previews.as_deref().filter(|_| deployment.pull_request.is_some());
+        previews.unwrap_or(&deployment.environment)
     }
 
     /// What all pages of the run's attempts begin with.

@@ -1,6 +1,6 @@
 //! From records at GitHub back to deployments: what machines that share no disk know of each other.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,6 +15,8 @@ use crate::{
 
 /// How many records of an environment are looked at, the newest ones.
 const MOST: usize = 30;
+/// How many pages of records are looked through.
+const PAGES: usize = 3;
 
 /// What records tell.
 #[derive(Clone, Debug, Default)]
@@ -42,12 +44,15 @@ pub async fn recorded(
     }
     for (environment, limit) in environments {
         let query = [("environment", *environment)];
-        let records = api.list(&["deployments"], &query, 1).await?;
+        let records = api.list(&["deployments"], &query, PAGES).await?;
+        let mut newest = BTreeSet::new();
         let ours = records.iter().filter_map(|record| Some((record, payload(record)?)));
-        for (record, deployment) in ours.take(MOST) {
-            if deployment.environment != *environment {
-                continue;
-            }
+        // Of a pull request it counts what was last, however much there is of others.
+        let is_meant = |(_, it): &(&Value, Deployment)| match it.pull_request {
+            Some(_) => newest.insert((it.environment.clone(), it.name.clone())),
+            None => it.environment == *environment,
+        };
+        for (record, deployment) in ours.filter(is_meant).take(MOST) {
             let number = record["id"].as_u64().unwrap_or_default().to_string();
             let states = api.list(&["deployments", &number, "statuses"], &[], 1).await?;
             let created = record["created_at"].as_str().unwrap_or_default();
@@ -83,7 +88,15 @@ pub(super) fn payload(record: &Value) -> Option<Deployment> {
         Some(text) => serde_json::from_str(text).ok()?,
         None => payload.clone(),
     };
-    serde_json::from_value(parsed[github::KEY]["deployment"].clone()).ok()
+    let found: Deployment =
+        serde_json::from_value(parsed[github::KEY]["deployment"].clone()).ok()?;
+    // Commands are told these, and whoever may write records wrote them.
+    let is_word = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+:/-".contains(c))
+    };
+    let words = [&found.name, &found.environment, &found.version];
+    let are_words = words.iter().all(|it| is_word(it)) && is_word(found.artifact.digest());
+    Some(found).filter(|_| are_words)
 }
 
 /// The states that `statuses` tell, which come newest first, with those between them that nobody posted.

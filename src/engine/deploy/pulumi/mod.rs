@@ -4,16 +4,20 @@
 //! a folder of the run   Pulumi.yaml, as in the checkout       names the project
 //!                       Pulumi.STACK.yaml, if there is one    the settings; those of `config` are added
 //!                       events                                what the update does, as it does it
+//!                       previewed                             what its preview would do
 //! ```
 //!
 //! A stack that somebody else updates is waited for. Its lock is taken away only if a command of an
 //! earlier deployment of this ledger left it, and is gone.
 
 mod progress;
+mod rehearsal;
 mod run;
 mod state;
 
 use std::path::Path;
+
+use super::attempt::LONGEST_VARIABLE;
 
 pub use progress::PulumiProgress;
 pub use state::{PulumiTrouble, pending_operations, salt};
@@ -32,6 +36,8 @@ pub struct PulumiCalls<'a> {
     pub target: Option<&'a str>,
     /// Whether the state is compared with what is there before.
     pub refresh: bool,
+    /// Whether the stack is removed, with all that it has.
+    pub destroys: bool,
     /// What the history of the stack calls it.
     pub message: &'a str,
 }
@@ -39,7 +45,8 @@ pub struct PulumiCalls<'a> {
 impl PulumiCalls<'_> {
     /// All commands of a deployment, in their order.
     pub fn all(&self) -> Vec<Vec<String>> {
-        [Some(self.select()), self.settings(), Some(self.up())].into_iter().flatten().collect()
+        let all = [Some(self.select()), self.settings(), self.preview(), Some(self.up())];
+        all.into_iter().flatten().collect()
     }
 
     /// Makes the stack, if it is missing.
@@ -47,10 +54,15 @@ impl PulumiCalls<'_> {
         words(&["pulumi", "stack", "select", self.stack, "--create", "-C", self.work], &[])
     }
 
+    /// Takes the stack, if it is there.
+    pub fn look(&self) -> Vec<String> {
+        words(&["pulumi", "stack", "select", self.stack, "-C", self.work], &[])
+    }
+
     /// Adds the settings to those of the run.
     pub fn settings(&self) -> Option<Vec<String>> {
-        let pairs: Vec<String> =
-            self.config.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let short = self.config.iter().filter(|(_, value)| value.len() < LONGEST_VARIABLE);
+        let pairs: Vec<String> = short.map(|(name, value)| format!("{name}={value}")).collect();
         let mut more: Vec<&str> = Vec::new();
         for pair in &pairs {
             more.extend(["--plaintext", pair]);
@@ -59,28 +71,47 @@ impl PulumiCalls<'_> {
         (!pairs.is_empty()).then(|| words(&first, &more))
     }
 
-    /// Updates the stack.
+    /// Adds the setting `name`, whose value is in `file`, since no word may be so long.
+    pub fn long_setting(&self, name: &str, file: &str) -> Vec<String> {
+        let script = "exec pulumi config set --stack \"$1\" -C \"$2\" --non-interactive --plaintext \"$3\" < \"$4\"";
+        let words = ["sh", "-c", script, "sh", self.stack, self.work, name, file];
+        words.map(str::to_owned).to_vec()
+    }
+
+    /// Shows what an update would do. It is a command of its own: within an update, both would write the same
+    /// events.
+    pub fn preview(&self) -> Option<Vec<String>> {
+        (!self.destroys).then(|| self.change("preview", &[], &self.previewed()))
+    }
+
+    /// Updates the stack, or removes it.
     pub fn up(&self) -> Vec<String> {
-        let (config, events) = (self.config_file(), format!("{}/events", self.work));
-        let mut more = vec![
-            "--yes",
-            "--color",
-            "never",
-            "--suppress-progress",
-            "-m",
-            self.message,
-            "--config-file",
-            &config,
-            "--event-log",
-            &events,
-        ];
+        let events = format!("{}/events", self.work);
+        let yes = ["--yes", "--skip-preview"];
+        match self.destroys {
+            true => self.change("destroy", &[yes.as_slice(), &["--remove"]].concat(), &events),
+            false => self.change("up", &yes, &events),
+        }
+    }
+
+    /// What changes the stack, or would.
+    fn change(&self, verb: &str, own: &[&str], events: &str) -> Vec<String> {
+        let config = self.config_file();
+        let mut more = own.to_vec();
+        more.extend(["--color", "never", "--suppress-progress", "-m", self.message]);
+        more.extend(["--config-file", &config, "--event-log", events]);
         if let Some(target) = self.target {
             more.extend(["--target", target]);
         }
         if self.refresh {
             more.push("--refresh");
         }
-        words(&["pulumi", "up", "--stack", self.stack, "-C", self.folder], &more)
+        words(&["pulumi", verb, "--stack", self.stack, "-C", self.folder], &more)
+    }
+
+    /// The file with the events of the preview.
+    pub fn previewed(&self) -> String {
+        format!("{}/previewed", self.work)
     }
 
     /// Shows the state of the stack.

@@ -77,9 +77,16 @@ struct DiagnosticEvent {
 }
 
 impl PulumiProgress {
-    /// Takes a line that the program printed, which may say how much is to be changed:
+    /// That of an update of which a preview printed `text`.
+    pub fn after(text: &str) -> Self {
+        let mut progress = Self::default();
+        text.lines().for_each(|line| progress.printed(line));
+        progress
+    }
+
+    /// Takes a line that the preview printed, which may say how much is to be changed:
     /// `    + 3 to create`.
-    pub fn printed(&mut self, line: &str) {
+    fn printed(&mut self, line: &str) {
         let mut words = line.split_whitespace();
         let (Some(sign), Some(count), Some("to")) = (words.next(), words.next(), words.next())
         else {

@@ -12,7 +12,10 @@ use std::{
 use tokio::time::sleep;
 
 use super::{
-    super::{DeployOrder, DeployState, Deployer, Deployment, attempt::CommandFrame},
+    super::{
+        DeployOrder, DeployState, Deployer, Deployment,
+        attempt::{CommandFrame, LONGEST_VARIABLE},
+    },
     PulumiCalls, PulumiProgress, PulumiTrouble, pending_operations, salt,
 };
 use crate::{
@@ -51,6 +54,7 @@ impl Deployer<'_> {
             config: order.words.config.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect(),
             target: order.target.as_deref(),
             refresh,
+            destroys: order.destroys,
             message: &message,
         };
         self.place(program, &calls, staging)?;
@@ -62,15 +66,14 @@ impl Deployer<'_> {
             },
         )?;
         self.keep_salt(frame, &calls, staging).await?;
-        if let Some(settings) = calls.settings() {
-            self.call(frame, id, settings, &mut |_| ()).await?;
-        }
+        self.set(frame, &calls, id, staging).await?;
         if refresh {
             self.no_pending_creates(frame, &calls).await?;
         }
+        let preview = self.previewed(frame, &calls, id).await?;
         let mut left = order.deploy.retry;
         loop {
-            match self.updated(order, frame, &calls, id).await {
+            match self.updated(order, frame, (&calls, &preview), id).await {
                 Err(fault) if fault.kind == Kind::Failed && left > 0 => {
                     left -= 1;
                     (self.host.tell)(&format!("{fault}; it is run again"));
@@ -92,7 +95,7 @@ impl Deployer<'_> {
     }
 
     /// Makes the folder of the run: the project, and the settings that the checkout has.
-    fn place(
+    pub(super) fn place(
         &self,
         program: &PulumiProgram,
         calls: &PulumiCalls<'_>,
@@ -120,7 +123,7 @@ impl Deployer<'_> {
 
     /// Has the settings of the run the salt of the stack, so that another passphrase than its own is
     /// noticed; a new stack has made one.
-    async fn keep_salt(
+    pub(super) async fn keep_salt(
         &self,
         frame: &CommandFrame,
         calls: &PulumiCalls<'_>,
@@ -142,8 +145,33 @@ impl Deployer<'_> {
         write().map_err(|error| Fault::io("cannot prepare the run of Pulumi", &error))
     }
 
+    /// Adds the settings to those of the run.
+    pub(super) async fn set(
+        &self,
+        frame: &CommandFrame,
+        calls: &PulumiCalls<'_>,
+        id: u64,
+        staging: &Folder,
+    ) -> Result<(), Fault> {
+        if let Some(settings) = calls.settings() {
+            self.call(frame, id, settings, &mut |_| ()).await?;
+        }
+        let long = calls.config.iter().filter(|(_, value)| value.len() >= LONGEST_VARIABLE);
+        for (index, (name, value)) in long.enumerate() {
+            let path = Path::new("pulumi").join(format!("value-{index}"));
+            let write = || -> std::io::Result<()> {
+                let mut file = staging.create_new(&path, 0o600)?;
+                std::io::Write::write_all(&mut file, value.as_bytes())
+            };
+            write().map_err(|error| Fault::io("cannot prepare the run of Pulumi", &error))?;
+            let file = staging.path().join(&path).display().to_string();
+            self.call(frame, id, calls.long_setting(name, &file), &mut |_| ()).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a command of Pulumi, and passes on what it prints.
-    async fn call(
+    pub(super) async fn call(
         &self,
         frame: &CommandFrame,
         id: u64,
@@ -173,17 +201,42 @@ impl Deployer<'_> {
             .await
     }
 
+    /// What a preview printed of what an update would do.
+    pub(super) async fn previewed(
+        &self,
+        frame: &CommandFrame,
+        calls: &PulumiCalls<'_>,
+        id: u64,
+    ) -> Result<String, Fault> {
+        let Some(words) = calls.preview() else { return Ok(String::new()) };
+        let mut printed = String::new();
+        let mut line = |line: &str| {
+            printed.push_str(line);
+            printed.push('\n');
+        };
+        let ended = self.call(frame, id, words, &mut line).await;
+        let Err(fault) = ended else { return Ok(printed) };
+        if let Some(trouble) = PulumiTrouble::find(&printed) {
+            return Err(trouble.fault(calls.stack));
+        }
+        let events = read_text(calls.previewed().as_ref(), MOST_OF_TEXT).unwrap_or_default();
+        let mut progress = PulumiProgress::default();
+        progress.logged(events.as_bytes(), Instant::now());
+        Err(progress.errors.iter().take(3).fold(fault, |fault, it| fault.because(it)))
+    }
+
     /// Updates the stack, as soon as nobody else does.
     async fn updated(
         &self,
         order: &DeployOrder<'_>,
         frame: &CommandFrame,
-        calls: &PulumiCalls<'_>,
+        (calls, preview): (&PulumiCalls<'_>, &str),
         id: u64,
     ) -> Result<(), Fault> {
         let mut pause = PAUSES.0;
         loop {
-            let (ended, printed, progress) = self.update(frame, calls, id).await;
+            let progress = PulumiProgress::after(preview);
+            let (ended, printed, progress) = self.update(frame, calls, id, progress).await;
             let Err(fault) = ended else { return Ok(()) };
             let trouble = match PulumiTrouble::find(&printed) {
                 Some(PulumiTrouble::Busy(lock)) => PulumiTrouble::Busy(lock),
@@ -214,12 +267,12 @@ impl Deployer<'_> {
         frame: &CommandFrame,
         calls: &PulumiCalls<'_>,
         id: u64,
+        progress: PulumiProgress,
     ) -> (Result<(), Fault>, String, PulumiProgress) {
-        let seen = Mutex::new((String::new(), PulumiProgress::default()));
+        let seen = Mutex::new((String::new(), progress));
         let seen = &seen;
         let mut line = move |line: &str| {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.1.printed(line);
             // An error comes first or last, and is short.
             if seen.0.len() < 1 << 16 {
                 seen.0.push_str(line);

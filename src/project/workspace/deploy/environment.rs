@@ -36,7 +36,20 @@ pub struct DeployEnvironment {
     pub max: u32,
     /// `ttl:`.
     pub ttl: Duration,
+    /// The pull request that it is of.
+    pub pull_request: Option<u64>,
 }
+
+impl DeployEnvironment {
+    /// That of the pull request `number`, if this is the one for pull requests.
+    #[must_use]
+    pub fn of_pull_request(&self, number: u64) -> Self {
+        Self { name: format!("{PREVIEW}{number}"), pull_request: Some(number), ..self.clone() }
+    }
+}
+
+/// What the names of environments of pull requests begin with.
+const PREVIEW: &str = "pr-";
 
 /// Resolves `environments:` of `doc`. What is wrong goes to `found`.
 pub fn environments(doc: &ManifestDoc, found: &mut Findings) -> Vec<DeployEnvironment> {
@@ -46,6 +59,11 @@ pub fn environments(doc: &ManifestDoc, found: &mut Findings) -> Vec<DeployEnviro
         if let Err(why) = Name::new(&name.value) {
             let what = format!("an environment cannot be called so: {why}");
             found.add(name.bytes.clone(), what, "not a name", "write a word such as `test`");
+        }
+        if name.value.strip_prefix(PREVIEW).is_some_and(|it| it.parse::<u64>().is_ok()) {
+            let what =
+                format!("`{}` is what the environment of a pull request is called", name.value);
+            found.add(name.bytes.clone(), what, "taken", "write another name");
         }
         let environment = environment(name, node, found);
         if let Some(after) = scalar(node, "after")
@@ -87,6 +105,7 @@ fn environment(name: &Sp<String>, node: &Node, found: &mut Findings) -> DeployEn
         timeout: timeout.unwrap_or(TIMEOUT),
         max: text("max").and_then(|count| count.parse().ok()).unwrap_or(MOST_PREVIEWS),
         ttl: ttl.unwrap_or(TTL),
+        pull_request: None,
     }
 }
 

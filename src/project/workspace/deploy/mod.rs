@@ -50,12 +50,16 @@ pub struct Deploy {
     pub pulumi: Option<PulumiProgram>,
     /// `undo:`; `run` if empty.
     pub undo: Vec<TaskText>,
+    /// `destroy:`.
+    pub destroy: Vec<TaskText>,
     /// `stack:`, which names the lock.
     pub stack: TaskText,
     /// `config:`, in the order written.
     pub config: Vec<(String, TaskText)>,
     /// `secrets:`.
     pub secrets: Vec<String>,
+    /// `oidc:`.
+    pub identity: Option<DeployIdentity>,
     /// `needs:`.
     pub needs: BTreeSet<Name>,
     /// `smoke:`.
@@ -89,6 +93,19 @@ pub struct PulumiProgram {
     pub folder: String,
     /// `target:`.
     pub target: Option<TaskText>,
+}
+
+/// The identity of a run of CI.
+#[derive(Clone, Debug, Default)]
+pub struct DeployIdentity {
+    /// `aws:`.
+    pub aws: Option<TaskText>,
+    /// `file:`.
+    pub file: Option<String>,
+    /// `audience:`.
+    pub audience: Option<String>,
+    /// `token:`.
+    pub token: Option<String>,
 }
 
 /// What must hold for some time after a deployment.
@@ -140,11 +157,12 @@ impl Deploy {
     /// Each template in it.
     pub fn templates(&self) -> Vec<&TaskText> {
         let mut all: Vec<&TaskText> =
-            self.run.iter().chain(&self.undo).chain(&self.smoke).collect();
+            self.run.iter().chain(&self.undo).chain(&self.smoke).chain(&self.destroy).collect();
         all.push(&self.stack);
         all.extend(self.config.iter().map(|(_, value)| value));
         all.extend(self.pulumi.as_ref().and_then(|program| program.target.as_ref()));
         all.extend(self.health.as_ref().map(|health| health.probe.text()));
+        all.extend(self.identity.as_ref().and_then(|identity| identity.aws.as_ref()));
         all
     }
 }

@@ -14,7 +14,7 @@ use super::{
         task::TaskText,
         template::{TemplateScope, mentions, words_of},
     },
-    Deploy, HealthGate, HealthProbe, PulumiProgram,
+    Deploy, DeployIdentity, HealthGate, HealthProbe, PulumiProgram,
     words::{self, DeployWords},
 };
 use crate::{
@@ -98,10 +98,12 @@ fn read(
     Some(Deploy {
         run,
         undo: many("undo"),
+        destroy: many("destroy"),
         stack: stack.unwrap_or_else(|| usual_stack(pulumi.is_some())),
         pulumi,
         config: config.map(|(name, value)| (name.value, TaskText(value))).collect(),
         secrets: scalars(node, "secrets").into_iter().map(|name| name.text).collect(),
+        identity: node.get("oidc").map(|node| identity(node, found)),
         needs: needs.iter().filter_map(|need| Name::new(&need.text).ok()).collect(),
         smoke: many("smoke"),
         health,
@@ -116,6 +118,22 @@ fn read(
         file: found.file().path.clone(),
         source: found.text().into(),
     })
+}
+
+fn identity(node: &Node, found: &mut Findings) -> DeployIdentity {
+    let text = |key| scalar(node, key).map(|written| written.text);
+    let identity = DeployIdentity {
+        aws: scalar(node, "aws").map(TaskText),
+        file: text("file"),
+        audience: text("audience"),
+        token: text("token"),
+    };
+    if identity.aws.is_none() && identity.file.is_none() {
+        let what = "`oidc` has neither a role nor a file, so that nobody gets the token";
+        let help = "write `oidc: { aws: ROLE }` or `oidc: { file: VARIABLE }`";
+        found.add(node.bytes.clone(), what, "for whom?", help);
+    }
+    identity
 }
 
 /// The stack of a spec that names none.
@@ -172,8 +190,12 @@ fn try_all(
             config: deploy.config.iter().map(|(name, _)| (name.clone(), "0".into())).collect(),
             pull_request: is_preview.then_some(1),
         };
-        let scope = words::scope(scope.clone(), &sample);
+        // Nothing is fetched to remove something.
+        let removal = DeployWords { has_files: false, ..sample.clone() };
+        let removal = words::scope(scope.clone(), &removal);
+        let usual = words::scope(scope.clone(), &sample);
         for template in deploy.templates() {
+            let scope = if deploy.destroy.contains(template) { &removal } else { &usual };
             let TaskText(written) = template;
             if told.contains(&written.bytes) {
                 continue;
@@ -193,6 +215,7 @@ fn try_all(
             } else {
                 let text = scope.text(written, found);
                 let is_command = deploy.run.iter().chain(&deploy.undo).chain(&deploy.smoke);
+                let is_command = is_command.chain(&deploy.destroy);
                 if let Some(text) = text.filter(|_| is_command.clone().any(|it| it == template)) {
                     scope.doubt(&Shell::Sh, &text, written, found);
                 }

@@ -234,6 +234,17 @@ pub fn edit_comment(world: &mut World, call: &Call, body: &[u8]) -> Result<Answe
     Ok(Answer::json(200, comment.clone()))
 }
 
+pub fn delete_comment(world: &mut World, call: &Call) -> Result<Answer, Answer> {
+    if let Some(refusal) = world.refuses_to_let(call, Role::Write) {
+        return Err(refusal);
+    }
+    let id = call.id("comment_id");
+    let comments = &mut repository(world, call)?.comments;
+    let at = comments.iter().position(|(_, comment)| comment["id"] == id);
+    comments.remove(at.ok_or_else(Answer::not_found)?);
+    Ok(Answer::empty(204))
+}
+
 fn check_comment(wanted: &Value) -> Result<(), Answer> {
     match wanted["body"].as_str().is_some_and(|it| it.chars().count() > MOST_OF_COMMENT) {
         true => Err(Answer::invalid_because(

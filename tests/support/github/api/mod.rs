@@ -56,6 +56,7 @@ pub fn answer(world: &mut World, call: &Call, body: &[u8]) -> Answer {
         Operation::ListComments => deployments::list_comments(world, call),
         Operation::CreateComment => deployments::add_comment(world, call, body),
         Operation::EditComment => deployments::edit_comment(world, call, body),
+        Operation::DeleteComment => deployments::delete_comment(world, call),
         Operation::GetPull => deployments::pull(world, call),
         _ => Err(Answer::not_found()),
     };

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "greeter v1.0.0"
