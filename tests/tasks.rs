@@ -60,7 +60,7 @@ fn names_that_mean_nothing_are_answered_with_what_was_meant() {
 #[test]
 fn a_name_may_be_several_words() {
     let sandbox = Sandbox::new()
-        .head("tasks: { build all: { desc: all of it, run: echo built }, go: { needs: build all, run: { task: build all } } }")
+        .head("tasks: { build all: { desc: all of it, run: echo built }, go: { needs: build all, run: [{ task: build all }] } }")
         .script("tool", "v1");
     sandbox.forge("check").succeeds();
     let run = || sandbox.forge("").arg("build all");

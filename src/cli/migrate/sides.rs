@@ -238,12 +238,10 @@ impl Sides<'_> {
             return foreseen(self.workspace, task, name, own).map_err(|fault| because(&fault));
         }
         let again = self.workspace_with(set)?;
-        let task = find(&*again).map_err(|fault| fault.what)?;
+        let task = find(again.as_ref()).map_err(|fault| fault.what)?;
         foreseen(&again, task, name, own).map_err(|fault| because(&fault))
     }
-}
 
-impl Sides<'_> {
     /// The workspace of now where somebody set these variables, made once.
     fn workspace_with(&self, set: Assignments) -> Result<Rc<Workspace>, String> {
         if let Some(known) = self.after.borrow().get(&set) {
