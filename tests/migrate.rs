@@ -354,3 +354,36 @@ fn files_side_by_side_with_plain_names_are_subsystems_too() {
     assert_eq!(sandbox.read("subsystems/nats.yml"), spec);
     assert!(sandbox.read("subsystems/web.yml").contains("npm run build -- --out {{ out }}/web"));
 }
+
+#[test]
+fn names_with_blanks_and_descriptions_come_over() {
+    let text = "version: '3'\ntasks:\n  build all: {desc: 'Builds x{{exeExt}}', cmds: [echo all]}\n  calls:\n    deps: [build all]\n    cmds: ['', {task: build all}, echo done]\n";
+    for how in ["", " --keep"] {
+        let sandbox = Sandbox::new();
+        sandbox.write("legacy/Taskfile.yml", text);
+        let run = sandbox.forge(&format!("migrate legacy{how} --into .")).succeeds();
+        run.says("compared 2 tasks, as they would run: 2 do the same");
+        sandbox.forge("check").succeeds();
+        let listed = sandbox.forge("list").succeeds();
+        listed.says("build all").says("Builds x").keeps_quiet_about("exeExt");
+        sandbox.forge("calls").succeeds().says("all").says("done");
+    }
+}
+
+#[test]
+fn a_comparison_takes_no_longer_for_each_task_where_there_are_more() {
+    let sandbox = Sandbox::new();
+    let took = |count: usize| {
+        let task = |at: usize| format!("  t{at}: {{cmds: ['echo {{{{.A}}}} {at}']}}\n");
+        let tasks: String = (0..count).map(task).collect();
+        let text = format!("version: '3'\nvars: {{A: a}}\ntasks:\n{tasks}");
+        sandbox.write("legacy/Taskfile.yml", &text);
+        let began = std::time::Instant::now();
+        let run = sandbox.forge("migrate legacy --keep --dry-run").succeeds();
+        run.says(&format!("compared {count} tasks, as they would run: {count} do the same"));
+        began.elapsed()
+    };
+    let (few, many) = (took(30), took(240));
+    // Eight times as many; each against all others would be sixty-four times.
+    assert!(many < few * 24, "{few:?} and {many:?}");
+}

@@ -58,6 +58,20 @@ fn names_that_mean_nothing_are_answered_with_what_was_meant() {
 }
 
 #[test]
+fn a_name_may_be_several_words() {
+    let sandbox = Sandbox::new()
+        .head("tasks: { build all: { desc: all of it, run: echo built }, go: { needs: build all, run: [{ task: build all }] } }")
+        .script("tool", "v1");
+    sandbox.forge("check").succeeds();
+    let run = || sandbox.forge("").arg("build all");
+    assert_eq!(run().succeeds().stdout(), "built\n");
+    assert_eq!(sandbox.forge("run").arg("build all").succeeds().stdout(), "built\n");
+    sandbox.forge("go").succeeds().says("built");
+    sandbox.forge("list").succeeds().says("build all").says("all of it");
+    sandbox.forge("").arg("build al").exits(2).says("did you mean `build all`?");
+}
+
+#[test]
 fn what_is_wrong_with_a_task_is_found_before_anything_runs() {
     for (tasks, told) in [
         ("a: 'if x'", "the shell cannot read this command"),
@@ -66,7 +80,8 @@ fn what_is_wrong_with_a_task_is_found_before_anything_runs() {
         ("a: { run: x, dri: y }", "has no key `dri`"),
         ("a: { desc: x }", "the task `a` has no command"),
         ("a: []", "the task `a` has no command"),
-        ("'a b': x", "can be no task's name"),
+        ("'a  b': x", "can be no task's name"),
+        ("'a;b': x", "can be no task's name"),
         ("'lib:test': x", "two tasks are called `lib:test`"),
     ] {
         let sandbox = Sandbox::new().head(&format!("tasks:\n  {tasks}")).spec(

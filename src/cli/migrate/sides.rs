@@ -1,14 +1,18 @@
 //! Both sides of a comparison: the tasks of a tree of Taskfiles as `run --taskfile` takes them, and
 //! those of the workspace that was made of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use crate::{
     migrate::Migration,
     model::{Fault, Name},
     task::{ForeseenTask, Invocation, ParameterRequest, foresee},
     taskfile::{self, Given, NamedTask, TaskfileTree, TranslationRequest},
-    workspace::{Documents, Task, Workspace},
+    workspace::{Assignments, Documents, Task, Workspace},
 };
 
 use super::{
@@ -42,10 +46,22 @@ pub(super) fn compared(
     let decisions =
         Decisions { replaced: &migration.replaced, moved: moved.collect(), sources, root, is_kept };
     let renamed = &migration.renamed;
-    let sides = Sides { session, tree, documents, workspace, decisions, renamed };
+    let all = taskfile::named_tasks(tree);
+    let sides = Sides {
+        session,
+        tree,
+        documents,
+        workspace,
+        decisions,
+        renamed,
+        shared: shared_words(&all),
+        names: all.iter().map(|task| task.name.clone()).collect(),
+        before: RefCell::default(),
+        after: RefCell::default(),
+    };
     let gone: BTreeSet<&str> = migration.replaced.iter().map(|one| one.task.as_str()).collect();
     let mut comparison = Comparison::default();
-    for task in taskfile::named_tasks(tree) {
+    for task in all {
         if gone.contains(task.name.as_str()) {
             continue;
         }
@@ -77,6 +93,36 @@ struct Sides<'a> {
     workspace: &'a Workspace,
     decisions: Decisions<'a>,
     renamed: &'a BTreeMap<String, BTreeMap<String, Option<String>>>,
+    /// Variables that several tasks look at.
+    shared: BTreeSet<String>,
+    /// What all tasks are called.
+    names: Vec<String>,
+    /// All tasks as `run --taskfile` takes them with these variables; none if they cannot be taken all
+    /// together.
+    before: RefCell<BTreeMap<Words, Option<Rc<Workspace>>>>,
+    /// The workspace of now, with these variables set.
+    after: RefCell<BTreeMap<Assignments, Rc<Workspace>>>,
+}
+
+/// So many workspaces of each side are kept at most.
+const MOST_KEPT: usize = 32;
+
+/// So many tasks look at a variable for it to be worth a workspace of all tasks.
+const SHARED: usize = 4;
+
+/// The variables that many of `tasks` look at.
+fn shared_words(tasks: &[NamedTask]) -> BTreeSet<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for word in tasks.iter().flat_map(NamedTask::words) {
+        *counts.entry(word).or_default() += 1;
+    }
+    let mut shared: Vec<(usize, String)> = counts
+        .into_iter()
+        .map(|(word, count)| (count, word))
+        .filter(|one| one.0 >= SHARED)
+        .collect();
+    shared.sort_by(|one, other| other.cmp(one));
+    shared.into_iter().take(MOST_KEPT).map(|(_, word)| word).collect()
 }
 
 type Words = BTreeMap<String, String>;
@@ -138,14 +184,35 @@ impl Sides<'_> {
 
     /// What `run --taskfile` would do.
     fn before(&self, name: &str, given: &Words) -> Result<ForeseenTask, String> {
+        let is_shared = given.keys().all(|word| self.shared.contains(word));
+        let all = is_shared.then(|| self.all_before(given)).flatten();
+        let workspace = match all {
+            Some(all) => all,
+            None => Rc::new(self.before_of(&[name.to_owned()], given)?),
+        };
+        let task = task_names::find(&workspace, name).map_err(|fault| fault.what)?;
+        foreseen(&workspace, task, name, BTreeMap::new()).map_err(|fault| because(&fault))
+    }
+
+    /// All tasks as `run --taskfile` takes them, made once for the variables of `given`.
+    fn all_before(&self, given: &Words) -> Option<Rc<Workspace>> {
+        let known = self.before.borrow().get(given).cloned();
+        known.unwrap_or_else(|| {
+            let made = self.before_of(&self.names, given).ok().map(Rc::new);
+            self.before.borrow_mut().insert(given.clone(), made.clone());
+            made
+        })
+    }
+
+    /// The workspace of the tasks `names`, as `run --taskfile` takes them.
+    fn before_of(&self, names: &[String], given: &Words) -> Result<Workspace, String> {
         let mut env = self.session.host.environment().to_texts();
         // Where it is called.
         let folder = self.session.folder().map_err(|fault| fault.what)?;
         env.insert("PWD".to_owned(), folder.display().to_string());
         let given = Given { words: given.clone(), env };
-        let names = [name.to_owned()];
         let wish = TranslationRequest {
-            tasks: Some(&names),
+            tasks: Some(names),
             given: &given,
             args: &[],
             flags: &[],
@@ -156,9 +223,7 @@ impl Sides<'_> {
             return Err(told(&CliError::Problems(problems)));
         }
         let loaded = translated::loaded(self.session, self.tree, translation);
-        let (workspace, _) = loaded.map_err(|stop| told(&stop))?;
-        let task = task_names::find(&workspace, name).map_err(|fault| fault.what)?;
-        foreseen(&workspace, task, name, BTreeMap::new()).map_err(|fault| because(&fault))
+        loaded.map(|(workspace, _)| workspace).map_err(|stop| told(&stop))
     }
 
     /// What forge would do now.
@@ -172,14 +237,26 @@ impl Sides<'_> {
         if set.is_empty() {
             return foreseen(self.workspace, task, name, own).map_err(|fault| because(&fault));
         }
+        let again = self.workspace_with(set)?;
+        let task = find(again.as_ref()).map_err(|fault| fault.what)?;
+        foreseen(&again, task, name, own).map_err(|fault| because(&fault))
+    }
+
+    /// The workspace of now where somebody set these variables, made once.
+    fn workspace_with(&self, set: Assignments) -> Result<Rc<Workspace>, String> {
+        if let Some(known) = self.after.borrow().get(&set) {
+            return Ok(known.clone());
+        }
         let none = |_| None;
         let mut outside = self.session.outside(&none);
         outside.syntax_check = crate::process::SyntaxCheck::off();
-        outside.assignments = set;
-        let again = self.documents.resolve(self.session.platform(), &outside);
-        let again = again.map_err(|stop| told(&stop.into()))?;
-        let task = find(&again).map_err(|fault| fault.what)?;
-        foreseen(&again, task, name, own).map_err(|fault| because(&fault))
+        outside.assignments = set.clone();
+        let made = self.documents.resolve(self.session.platform(), &outside);
+        let made = Rc::new(made.map_err(|stop| told(&stop.into()))?);
+        if self.after.borrow().len() < MOST_KEPT {
+            self.after.borrow_mut().insert(set, made.clone());
+        }
+        Ok(made)
     }
 }
 

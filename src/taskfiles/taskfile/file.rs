@@ -134,9 +134,18 @@ fn task(entry: &manifest::Pair, settings: &TaskfileSettings, found: &mut Finding
 fn steps(node: &Node, are_tasks: bool) -> Vec<TaskfileCommand> {
     match &node.value {
         Yaml::Null => Vec::new(),
-        Yaml::List(nodes) => nodes.iter().filter_map(|node| step(node, are_tasks)).collect(),
+        Yaml::List(nodes) => {
+            let nodes = nodes.iter().filter(|node| !is_blank(node));
+            nodes.filter_map(|node| step(node, are_tasks)).collect()
+        }
+        _ if is_blank(node) => Vec::new(),
         _ => step(node, are_tasks).into_iter().collect(),
     }
+}
+
+/// Whether `node` is a text that says nothing: a command that does nothing.
+fn is_blank(node: &Node) -> bool {
+    node.scalar().is_some_and(|text| text.text.trim().is_empty())
 }
 
 fn step(node: &Node, is_task: bool) -> Option<TaskfileCommand> {

@@ -157,6 +157,7 @@ impl TreeReader<'_> {
         let mut includes = std::mem::take(&mut taskfile.includes);
         for include in &mut includes {
             include.target = self.target(&taskfile, include, &above, &mut found)?;
+            include.dir = include.dir.take().map(|dir| filled(&taskfile, dir));
         }
         taskfile.includes = includes;
         self.wrong.append(&mut found.diagnostics);
@@ -275,6 +276,27 @@ impl TreeReader<'_> {
                 None
             }
         }
+    }
+}
+
+/// The folder of an include, in which variables of the file that includes it are as that file writes them.
+/// As it stands if it has others, which are told where tasks run.
+fn filled(taskfile: &Taskfile, dir: Scalar) -> Scalar {
+    let Ok(template) = GoTemplate::parse(&dir.text) else { return dir };
+    let written = |name: &str| {
+        let variable = taskfile.vars.iter().find(|one| one.name.value == name)?;
+        match &variable.value {
+            VariableValue::Text(text) => Some(literal(&text.text)),
+            _ => None,
+        }
+    };
+    if template.variables().iter().any(|name| written(name).is_none()) {
+        return dir;
+    }
+    let said = template.translate(&|name: &str| written(name).unwrap_or_default());
+    match said.ok().and_then(|said| render_fixed(&said, Platform::host()).ok()) {
+        Some(text) => Scalar { text, ..dir },
+        None => dir,
     }
 }
 

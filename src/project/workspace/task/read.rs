@@ -61,15 +61,16 @@ pub fn resolve(
     tasks
 }
 
-/// Whether `text` is a word that a shell and a command line leave alone.
+/// Whether `text` is a word that a shell and a command line leave alone, or several with one blank between.
 pub fn is_name(text: &str, bytes: &Range<usize>, found: &mut Findings) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.:/+@".contains(c);
     let pattern = |c: char| plain(c) || c == '*';
     let begins = text.starts_with(|c: char| c.is_alphanumeric() || "*_".contains(c));
-    let is_plain = begins && text != "*" && text.chars().all(pattern);
+    let are_words = text.split(' ').all(|word| !word.is_empty() && word.chars().all(pattern));
+    let is_plain = begins && text != "*" && are_words;
     if !is_plain {
         let what = format!("`{text}` can be no task's name");
-        let help = "use letters, digits, `-`, `_`, `.`, `:`, `/`, `+` and `@`, and `*` for any text; begin with a letter or digit";
+        let help = "use letters, digits, `-`, `_`, `.`, `:`, `/`, `+` and `@`, single blanks, and `*` for any text; begin with a letter or digit";
         found.add(bytes.clone(), what, "not a plain word", help);
     }
     is_plain

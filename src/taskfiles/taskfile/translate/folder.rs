@@ -6,6 +6,11 @@ use crate::manifest::{Quoting, Scalar};
 /// What Task takes for the beginning of an absolute path.
 const ABSOLUTE: [&str; 4] = [".ROOT_DIR", ".TASKFILE_DIR", ".USER_WORKING_DIR", ".FORGE_SRC"];
 
+/// Whether Task takes `dir`, as it is written, for an absolute path.
+pub(super) fn begins_absolute(dir: &str) -> bool {
+    ABSOLUTE.iter().any(|name| dir.contains(name))
+}
+
 impl Translator<'_> {
     /// Where it runs, as a template of forge.
     pub(super) fn dir(&self, draft: &mut TranslatedTask) -> Option<String> {
@@ -16,8 +21,7 @@ impl Translator<'_> {
             draft.scope.text(&scalar, &mut draft.wrong)
         });
         let own = known.task.dir.as_ref();
-        let is_absolute =
-            own.is_some_and(|dir| ABSOLUTE.iter().any(|name| dir.text.contains(name)));
+        let is_absolute = own.is_some_and(|dir| begins_absolute(&dir.text));
         let own = own.map(|dir| self.expanded(&draft.scope.text(dir, &mut draft.wrong)));
         match (base, own) {
             (Some(base), Some(own)) if !own.starts_with('/') && !is_absolute => {

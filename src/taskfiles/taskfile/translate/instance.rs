@@ -10,6 +10,7 @@ use super::super::{
     model::{Include, Taskfile, TaskfileTask, TaskfileVariable},
     tree::TaskfileTree,
 };
+use super::folder::begins_absolute;
 
 /// A Taskfile at one place of the tree.
 #[derive(Clone, Debug)]
@@ -61,7 +62,10 @@ pub(super) fn instances(tree: &TaskfileTree) -> Vec<Instance<'_>> {
 /// Where the tasks of an include that is written as a mapping run, relative to the workspace.
 fn include_dir(tree: &TaskfileTree, file: &Taskfile, include: &Include) -> Option<PathBuf> {
     let written = include.dir.as_ref().map_or("", |dir| dir.text.as_str());
-    include.is_mapping.then(|| below(tree, &file.dir, written))
+    include.is_mapping.then(|| match begins_absolute(written) {
+        true => written.into(),
+        false => below(tree, &file.dir, written),
+    })
 }
 
 fn filled(dir: PathBuf) -> Option<PathBuf> {

@@ -54,7 +54,8 @@ impl<'t> Translator<'t> {
             }
         }
         let mut said = Yaml::map();
-        put_text(&mut said, "desc", task.desc.as_ref());
+        let desc = task.desc.as_ref().map(|desc| self.described(&draft, desc));
+        put_text(&mut said, "desc", desc.as_ref());
         put_text(&mut said, "help", task.summary.as_ref());
         let aliases = self.aliases(at).map(|name| Yaml::text(name.clone()));
         said.put_filled("alias", Yaml::List(aliases.collect()));
@@ -115,6 +116,17 @@ impl<'t> Translator<'t> {
     }
 
     /// Whether files decide if it has something to do: with `method: none` they are only listed.
+    /// `desc` in forge's words, where a document is written and they say it.
+    fn described(&self, draft: &TranslatedTask, desc: &Scalar) -> Scalar {
+        let mut wrong = Vec::new();
+        let text = match self.wish.tasks {
+            None => draft.scope.text(desc, &mut wrong),
+            Some(_) => desc.text.clone(),
+        };
+        let text = if wrong.is_empty() { text } else { desc.text.clone() };
+        Scalar { text, ..desc.clone() }
+    }
+
     pub(super) fn compares_files(&self, at: usize) -> bool {
         let known = &self.tasks[at];
         let file = self.instances[known.instance].file;
