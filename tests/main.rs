@@ -70,6 +70,7 @@ mod registry;
 mod release;
 mod releases;
 mod remote_cache;
+mod remote_chaos;
 mod remote_execution;
 mod remote_tasks;
 mod sandbox;

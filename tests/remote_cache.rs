@@ -389,6 +389,61 @@ fn a_real_server_keeps_and_gives() {
     first.clone_fresh().forge("ensure").succeeds().says("3 built").says("is not used in this run");
 }
 
+/// An authority, and certificates of it: for 127.0.0.1, and for a client. Made by openssl.
+fn certificates(folder: &Path) {
+    let openssl = |words: &str| {
+        let run = Command::new("openssl").args(words.split(' ')).current_dir(folder).output();
+        let run = run.expect("openssl");
+        assert!(run.status.success(), "{words}: {}", String::from_utf8_lossy(&run.stderr));
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!("req -x509 {key} -subj /CN=authority -days 2 -keyout ca.key -out ca.pem"));
+    fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1\n").expect("a file");
+    fs::write(folder.join("client.ext"), "extendedKeyUsage=clientAuth\n").expect("a file");
+    for who in ["server", "client"] {
+        openssl(&format!("req {key} -subj /CN={who} -keyout {who}.key -out {who}.csr"));
+        openssl(&format!(
+            "x509 -req -in {who}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile {who}.ext -out {who}.pem"
+        ));
+    }
+}
+
+#[test]
+fn certificates_prove_the_server_and_forge_to_each_other() {
+    if !is_here("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    certificates(folder.path());
+    let text = |name: &str| fs::read_to_string(folder.path().join(name)).expect("PEM");
+    let server = Reapi::start_secure(&text("server.pem"), &text("server.key"), &text("ca.pem"));
+    let url = format!("grpcs://127.0.0.1:{}", server.port());
+    let sandbox = |tls: &str| {
+        Sandbox::new()
+            .head("project: demo")
+            .head(&format!("remote: {{ cache: \"{url}\", timeout: 2s, tls: {tls} }}"))
+            .script("hello", "v1")
+            .file("ca.pem", &text("ca.pem"))
+    };
+    let file = |name: &str| folder.path().join(name);
+    let whole = sandbox("{ ca: ca.pem, cert: CACHE_CERT, key: CACHE_KEY }");
+    let with = |invocation: Invocation| {
+        invocation.env("CACHE_CERT", file("client.pem")).env("CACHE_KEY", file("client.key"))
+    };
+    with(whole.forge("doctor")).succeeds().says("answers: version");
+    let filled = on_github(with(whole.forge("ensure --json")), &whole, "push", "refs/heads/main");
+    assert_eq!(filled.succeeds().json()["remote"]["written"], 1);
+    let second = whole.clone_fresh();
+    with(second.forge("ensure")).succeeds().says("1 remote");
+    // Without forge's own certificate, with that of nobody, or with an authority that nobody knows, it is given up.
+    for sandbox in [sandbox("{ ca: ca.pem }"), sandbox("{ cert: CACHE_CERT, key: CACHE_KEY }")] {
+        let run = with(sandbox.forge("ensure")).succeeds();
+        run.says("1 built").says("is not used in this run");
+        assert_eq!(run.stderr().matches("warning: ").count(), 1, "{run}");
+    }
+    whole.clone_fresh().forge("ensure").succeeds().says("CACHE_CERT is not set");
+}
+
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()

@@ -5,7 +5,11 @@ use std::{fs, path::Path, process::Command, time::Duration};
 use crate::{
     conformance::servers::{Running, is_here},
     remote_cache::on_github,
-    support::{Invocation, Sandbox, is_alive, wait_until},
+    support::{
+        Invocation, Sandbox, is_alive,
+        reapi::{MADE, Misconduct, Reapi},
+        wait_until,
+    },
 };
 
 /// buildbox-casd with workers of its own in `folder`: each action in a sandbox without a network.
@@ -261,5 +265,115 @@ fn workers_have_slots_of_their_own() {
             .max()
             .unwrap();
         assert!(at_once <= most && at_once > 1, "{at_once} at once of {jobs}");
+    }
+}
+
+/// A build that is remote, with files beside its source that do not go there.
+fn with_build(sandbox: Sandbox) -> Sandbox {
+    sandbox
+        .file("code/far/far.sh", "#!/bin/sh\necho far\n")
+        .file("code/near.txt", "not of it\n")
+        .spec(
+            "far",
+            "v1",
+            "source: { path: code/far }\nbuild:\n  remote: true\n  env: { WHERE: '{{ src }}' }\n  run:\n    - 'ls; echo \"src $WHERE\"'\n    - cp far.sh {{ out }}/far\n",
+        )
+}
+
+#[test]
+fn a_build_runs_on_a_worker_and_is_installed_as_if_it_ran_here() {
+    if !has_engine() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = start_engine(folder.path(), 2);
+    let sandbox = with_build(workspace(engine.port, "", "  x: 'true'\n"));
+    sandbox.forge("plan far").succeeds().says("built on a worker");
+    sandbox.forge("plan far --offline").succeeds().keeps_quiet_about("worker");
+    let run = sandbox.forge("ensure far --json").succeeds();
+    let document = run.json();
+    assert_eq!(document["artifacts"][0]["how"], "built", "{run}");
+    assert_eq!(document["remote"]["executed"], 1, "{run}");
+    assert_eq!(sandbox.run_binary("far"), "far\n");
+    let log = document["artifacts"][0]["log"].as_str().expect("a log").to_owned();
+    let log = fs::read_to_string(sandbox.path(&log)).expect("the log");
+    assert_eq!(log.replace("//", "/"), "far.sh\nsrc /code/far\n");
+    sandbox.forge("verify far").succeeds();
+    // A run that may publish has it built again, and keeps it for others.
+    let second = sandbox.clone_fresh();
+    let run = ci(second.forge("ensure far --json"), &second).succeeds();
+    assert_eq!(
+        (&run.json()["remote"]["executed"], &run.json()["remote"]["written"]),
+        (&1.into(), &1.into()),
+        "{run}"
+    );
+    let third = sandbox.clone_fresh();
+    assert_eq!(third.hows("ensure far"), [("far".to_owned(), "remote".to_owned())]);
+}
+
+#[test]
+fn a_build_that_fails_on_a_worker_or_finds_none_says_so() {
+    if !has_engine() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = start_engine(folder.path(), 2);
+    let spec = "source: { path: code/bad }\nbuild: { remote: true, run: ['echo words; exit 3'] }\n";
+    let sandbox =
+        workspace(engine.port, "", "  x: 'true'\n").file("code/bad/x", "x").spec("bad", "v1", spec);
+    let run = sandbox.forge("ensure bad").exits(1);
+    run.says("a command exited with code 3").says("words");
+    let nothing = "source: { path: code/bad }\nbuild: { remote: true, run: ['true'] }\n";
+    sandbox.write("subsystems/bad.yml", nothing);
+    sandbox.forge("ensure bad").exits(1).says("the build made no `bad`");
+    drop(engine);
+    let lonely = with_build(sandbox);
+    lonely.forge("ensure far").exits(5).says("cannot be used");
+    let text = lonely.read("versions.yml");
+    lonely.write("versions.yml", &text.replace("timeout: 3s", "timeout: 3s, fallback: local"));
+    lonely.forge("ensure far").succeeds();
+    assert_eq!(lonely.run_binary("far"), "far\n");
+}
+
+#[test]
+fn a_lost_stream_is_waited_for_and_nothing_runs_twice() {
+    let server = Reapi::start();
+    server.misbehaves(Misconduct::LosesStreams);
+    let tasks = "  make: { inputs: [a.txt], outputs: [out], remote: true, run: 'cp a.txt out' }\n";
+    let sandbox = workspace(server.port(), "", tasks).file("a.txt", "a\n");
+    let run = sandbox.forge("run make").succeeds();
+    assert_eq!(run.stdout(), "on a worker\n");
+    assert_eq!(sandbox.read("out"), MADE);
+    assert_eq!((server.count("Execute"), server.count("WaitExecution")), (1, 2));
+}
+
+#[test]
+fn what_the_server_lost_is_sent_or_made_again() {
+    for (misconduct, executions) in [
+        (Misconduct::LosesInputs, 2),
+        (Misconduct::LosesInputsSilently, 2),
+        (Misconduct::LosesOutputs, 2),
+    ] {
+        let server = Reapi::start();
+        server.misbehaves(misconduct);
+        let tasks =
+            "  make: { inputs: [a.txt], outputs: [out], remote: true, run: 'cp a.txt out' }\n";
+        let sandbox = workspace(server.port(), "", tasks).file("a.txt", "a\n");
+        sandbox.forge("run make").succeeds();
+        assert_eq!(sandbox.read("out"), MADE, "{misconduct:?}");
+        assert_eq!(server.count("Execute"), executions, "{misconduct:?}");
+    }
+}
+
+#[test]
+fn what_a_worker_made_counts_only_with_its_digest() {
+    for misconduct in [Misconduct::Corrupt, Misconduct::Short] {
+        let server = Reapi::start();
+        server.misbehaves(misconduct);
+        let tasks =
+            "  make: { inputs: [a.txt], outputs: [out], remote: true, run: 'cp a.txt out' }\n";
+        let sandbox = workspace(server.port(), "", tasks).file("a.txt", "a\n");
+        sandbox.forge("run make").exits(5).says("cannot be fetched").says("for the blob");
+        assert!(!sandbox.path("out").exists());
     }
 }

@@ -1,7 +1,11 @@
 //! `forge explain NAME`: everything that is known of one subsystem, and why it would be
 //! obtained the way it would.
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::Arc,
+};
 
 use crate::{
     cache::{InstallPlace, Installed, SealKey, inspect},
@@ -60,6 +64,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
     let mut page = Explanation { text: String::new(), style: session.stdout_style() };
     for id in workspaces.artifacts(&names) {
         page.spec(workspaces.subsystem(&id));
+        page.remote(workspaces.any(), workspaces.subsystem(&id));
         page.deploy(workspaces.any(), &id.name);
         match &probed.findings[&id] {
             Ok(finding) => page.finding(workspaces.layout(), finding),
@@ -236,6 +241,30 @@ impl Explanation {
         self.line("timeout", &human_time(build.timeout.as_secs_f64()));
     }
 
+    /// Where it is built, and what its key in the remote cache holds.
+    fn remote(&mut self, workspace: &Workspace, subsystem: &Subsystem) {
+        let (Some(settings), Some(build)) = (&workspace.remote, &subsystem.build) else { return };
+        let worker = workspace.worker_of_build(subsystem);
+        let tools: Vec<&str> = build.tools.keys().map(String::as_str).collect();
+        let holds = match (&worker, tools.is_empty()) {
+            (Ok(properties), _) => format!("the worker's properties: {}", told(properties)),
+            (Err(_), true) => "host and platform; its build names no tools".to_owned(),
+            (Err(_), false) => {
+                format!("host, platform, and what {} say of their versions", tools.join(", "))
+            }
+        };
+        self.line("remote key", &format!("fingerprint, commit, {holds}"));
+        if settings.execution.is_some() && build.remote.is_some() {
+            self.line(
+                "built",
+                &match worker {
+                    Ok(_) => "on a worker".to_owned(),
+                    Err(why) => format!("here: {why}"),
+                },
+            );
+        }
+    }
+
     fn finding(&mut self, layout: &Layout, finding: &Finding) {
         let want = &finding.want;
         self.heading("\nthe artifact");
@@ -325,6 +354,17 @@ fn shortened(changes: &[String]) -> String {
     match changes.len().saturating_sub(CHANGES) {
         0 => first,
         more => format!("{first} and {more} more"),
+    }
+}
+
+/// Properties in one line.
+fn told(properties: &BTreeMap<String, String>) -> String {
+    match properties.is_empty() {
+        true => "none".to_owned(),
+        false => {
+            let pair = |(name, value): (&String, &String)| format!("{name}={value}");
+            properties.iter().map(pair).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 

@@ -65,6 +65,7 @@ fn plan_with(
     let (probed, stores) = probe_only(session, request)?;
     let seconds = recorded_seconds(&request.workspaces, probed.builds());
     let mut plan = compile(&request.workspaces, probed, &seconds);
+    plan.place(!session.flags.offline);
     let refused = leave_unpublished(session, request, &stores, &mut plan)?;
     let looked_at: BTreeSet<_> = plan.findings.iter().map(|it| it.want.id.clone()).collect();
     plan.settled.extend(fresh.into_iter().filter(|report| !looked_at.contains(&report.id)));
@@ -168,7 +169,7 @@ fn plan_text(plan: &Plan, publishes_to: &str, session: &Session) -> String {
     ]);
     let mut steps: BTreeMap<&ArtifactId, Vec<&str>> = BTreeMap::new();
     for action in &plan.actions {
-        steps.entry(plan.artifact(action)).or_default().push(action.step.would_be());
+        steps.entry(plan.artifact(action)).or_default().push(action.would_be());
     }
     let found = plan.findings.iter().map(|it| (&it.want.id, (&it.want.version, &it.reason)));
     let settled = plan.settled.iter().filter(|report| report.fault.is_none());
@@ -207,7 +208,7 @@ fn plan_json(plan: &Plan, refused: &[(Name, Fault)], images: &[Seen]) -> String 
             "name": finding.want.id.name.as_str(),
             "version": finding.want.version,
             "platform": finding.want.id.platform.to_string(),
-            "step": action.step.would_be(),
+            "step": action.would_be(),
             "reason": finding.reason,
             "after": action.after.iter().map(|id| id.0).collect::<Vec<_>>(),
         })

@@ -23,7 +23,7 @@ use crate::{
     report::render_trace,
     store::{Fetcher, Waits},
     ui,
-    workspace::{Source, Subsystem, Workspaces},
+    workspace::{RemoteSettings, Source, Subsystem, Workspaces},
 };
 
 use super::{
@@ -101,7 +101,8 @@ pub(super) async fn run_until(
     let _ = cache.keep_large_files(&prober.large_files);
     let source_inputs = std::mem::take(&mut probed.source_inputs);
     let seconds = recorded_seconds(&workspaces, probed.builds());
-    let plan = compile(&workspaces, probed, &seconds);
+    let mut plan = compile(&workspaces, probed, &seconds);
+    plan.place(remote.is_some());
     let acted = plan.actions.iter().map(|action| plan.artifact(action).name.clone()).collect();
     if !plan.actions.is_empty() {
         if let Some(fault) = no_cache {
@@ -111,6 +112,7 @@ pub(super) async fn run_until(
         cache.sweep();
         session.host.writes_cache();
     }
+    let worker_slots = workspaces.any().remote.as_ref().map_or(1, RemoteSettings::worker_slots);
     let options = execute::ExecuteOptions {
         locked: session.flags.locked,
         offline: session.flags.offline,
@@ -118,7 +120,12 @@ pub(super) async fn run_until(
         asked: publish.is_asked(),
         private_store: stores.private,
         classes: options.classes,
-        limits: ActionLimits { builds: jobs, transfers: TRANSFERS, local: jobs * 2 },
+        limits: ActionLimits {
+            builds: jobs,
+            transfers: TRANSFERS,
+            local: jobs * 2,
+            elsewhere: worker_slots,
+        },
     };
     let context = Context {
         fetcher: Fetcher::new(&session.store_settings(workspaces.any())),
@@ -136,6 +143,7 @@ pub(super) async fn run_until(
         sandbox_base: OnceLock::new(),
         temporary: TemporaryFolders::default(),
         remote: remote.clone(),
+        seats: tokio::sync::Semaphore::new(jobs.max(1)),
         not_its_version: tokio::sync::Mutex::default(),
         options,
     };

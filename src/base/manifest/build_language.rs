@@ -1,6 +1,6 @@
 //! The language of builds, as tables: `build:` of a spec and its presets.
 
-use super::language::{BINARY, ENV, PASS_ENV, VERSION, field};
+use super::language::{BINARY, ENV, PASS_ENV, PROPERTY, VERSION, field};
 use super::shape::{
     Mapping,
     Presence::Optional,
@@ -51,7 +51,25 @@ pub(super) static BUILD: Mapping = Mapping {
             Text("a duration such as `10m`"),
             "How long all commands may take together.",
         ).default("`60m`").example("10m"),
+        field(
+            "remote",
+            Optional,
+            OneOf(&[Flag, Shape::Record(&WORKER)]),
+            "Whether it runs on a worker, where `versions.yml` says `remote: { execution: true }`.",
+        ).default("`false`").example("{ properties: { ISA: x86-64 } }"),
     ],
+};
+
+static WORKER: Mapping = Mapping {
+    what: "how a build runs on a worker",
+    exactly_one: &[],
+    fields: &[field(
+        "properties",
+        Optional,
+        Map("names of properties", &PROPERTY),
+        "The properties that the worker has to have, over those of `versions.yml`.",
+    )
+    .example("{ ISA: x86-64 }")],
 };
 
 static GO: Mapping = Mapping {

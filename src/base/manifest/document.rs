@@ -209,6 +209,8 @@ pub struct BuildDoc {
     pub tools: Pairs<Option<Scalar>>,
     /// `timeout`.
     pub timeout: Option<Scalar>,
+    /// `remote`.
+    pub remote: Option<Node>,
 }
 
 /// `upstream`.
@@ -416,6 +418,7 @@ fn build(node: &Node) -> Option<BuildDoc> {
         pass_env: scalars(node, "pass_env"),
         tools: listed.chain(mapped).collect(),
         timeout: text(node, "timeout"),
+        remote: node.get("remote").cloned(),
     })
 }
 

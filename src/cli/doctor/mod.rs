@@ -49,7 +49,7 @@ async fn examine(
     checks.push(sandbox());
     checks.push(told);
     checks.extend(stores::check_stores(session, &workspace, surroundings).await);
-    checks.extend(remote::check_remote(session, &workspace).await);
+    checks.extend(remote::check_remote(session, &workspace, &*runner).await);
     checks.extend(images::check_registries(session, &workspace, surroundings).await);
     Ok(checks)
 }

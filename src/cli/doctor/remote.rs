@@ -3,8 +3,9 @@
 use crate::{
     model::{Fault, Kind},
     probe::NOT_ASKED,
+    process::CommandRunner,
     reapi::{Connection, ServerCapabilities, Trouble},
-    remote::RemoteRights,
+    remote::{RemoteRights, machine_in_keys},
     workspace::{RemoteSettings, Workspace},
 };
 
@@ -14,7 +15,11 @@ use super::{
 };
 
 /// The checks of the remote cache, if `workspace` names one. It never fails a run, so nothing here is bad.
-pub(super) async fn check_remote(session: &Session, workspace: &Workspace) -> Vec<Check> {
+pub(super) async fn check_remote(
+    session: &Session,
+    workspace: &Workspace,
+    runner: &dyn CommandRunner,
+) -> Vec<Check> {
     let Some(settings) = &workspace.remote else { return Vec::new() };
     let name = settings.identity();
     if session.flags.offline {
@@ -31,7 +36,20 @@ pub(super) async fn check_remote(session: &Session, workspace: &Workspace) -> Ve
         Some(why) => format!("{what}: no, {why}"),
     };
     let rights = format!("{}; {}", told("read", rights.unread), told("written", rights.unwritten));
-    let mut checks = vec![server, Check::new("remote cache", "this run", rights)];
+    let machine = machine_in_keys(runner, workspace.layout.root()).await;
+    let mut checks = vec![
+        server,
+        Check::new("remote cache", "this run", rights),
+        Check::new("remote cache", "keys of this machine", machine),
+    ];
+    if let Some(execution) = &settings.execution {
+        let properties: Vec<String> =
+            execution.properties.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let fallback = if execution.falls_back { ", here if there is none" } else { "" };
+        let found =
+            format!("{} at once on workers{fallback}: {}", execution.jobs, properties.join(" "));
+        checks.push(Check::new("remote cache", "execution", found.trim_end_matches([':', ' '])));
+    }
     let unset = settings.variables().filter(|name| session.host.environment().get(name).is_none());
     checks.extend(unset.map(|variable| {
         let fault = Fault::new(Kind::Usage, format!("{variable} is not set"))

@@ -28,6 +28,7 @@ use super::{
     adopt::{new_stamp, prove_binaries},
     built::keep_only,
     context::blocking,
+    elsewhere::ByWorker,
     source::SourceTree,
 };
 
@@ -40,11 +41,16 @@ impl Context {
             return Err(Fault::new(Kind::Usage, format!("{} cannot be built", want.id))
                 .because("its spec has no `build:`"));
         };
-        self.require_tools(&want.id, build).await?;
-        self.require_platform(&want.id, build).await?;
+        if !action.is_elsewhere {
+            self.require_tools(&want.id, build).await?;
+            self.require_platform(&want.id, build).await?;
+        }
         let _turn = self.turn(&want.id).await;
         let (started, begun) = (Instant::now(), jiff::Timestamp::now());
-        let tools = self.tool_versions(&want.id, build).await;
+        let tools = match action.is_elsewhere {
+            true => BTreeMap::new(),
+            false => self.tool_versions(&want.id, build).await,
+        };
         let source = self.source(action, subsystem, want).await?;
         let staging = self.staging()?;
         let places = self.places(&want.id, &source, staging.path());
@@ -52,7 +58,18 @@ impl Context {
         make_work_folder(layout, build, &places)?;
         make_folder(layout, &self.logs)?;
         self.phase(action, "building");
-        self.run_steps(action.id, subsystem, &want.id, build, &places).await?;
+        let elsewhere = self.build_elsewhere(action, finding, &places).await?;
+        let _seat = match (&elsewhere, action.is_elsewhere) {
+            (None, true) => {
+                self.require_tools(&want.id, build).await?;
+                self.require_platform(&want.id, build).await?;
+                self.seats.acquire().await.ok()
+            }
+            _ => None,
+        };
+        if elsewhere.is_none() {
+            self.run_steps(action.id, subsystem, &want.id, build, &places).await?;
+        }
         self.phase(action, "checking");
         keep_only(staging.path(), &want.binaries).map_err(|fault| self.with_log(fault, finding))?;
         self.source_is_unchanged(finding, subsystem)?;
@@ -67,13 +84,23 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let sandbox = if self.sandbox_of(build).is_some() { "landlock" } else { "none" };
+        let sandbox = match elsewhere {
+            Some(_) => "worker",
+            None if self.sandbox_of(build).is_some() => "landlock",
+            None => "none",
+        };
         let made = self.made(begun, tools, Some(sandbox));
         let mut record = self.new_record(stamp, Some(made), finding.taken.clone());
         record.class = record.class.min(self.class_of_tools(&want.id));
+        if let Some(ByWorker { class, cache }) = &elsewhere {
+            record.class = record.class.min(*class);
+            record.remote.clone_from(cache);
+        }
         record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, mut warnings) = self.adopt(want, &staging, record, print.cache_key)?;
-        if let Some(remote) = &self.remote {
+        // What was to be built by a worker has a key with the worker's properties.
+        let is_as_planned = elsewhere.is_some() == action.is_elsewhere;
+        if let Some(remote) = self.remote.as_ref().filter(|_| is_as_planned) {
             remote.keep(want, &record, &layout.installed_artifact(&want.id));
         }
         warnings.extend(source.warnings);
@@ -226,7 +253,7 @@ impl Context {
 }
 
 /// Where the commands of `build` run.
-fn build_dir(build: &Build, places: &Places) -> PathBuf {
+pub(super) fn build_dir(build: &Build, places: &Places) -> PathBuf {
     let dir = build.dir.as_ref();
     dir.map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)))
 }

@@ -52,6 +52,8 @@ pub struct Context {
     pub temporary: TemporaryFolders,
     /// The cache that machines share, if there is one.
     pub remote: Option<Arc<RemoteCache>>,
+    /// How many builds that were to run on workers run here at once.
+    pub seats: tokio::sync::Semaphore,
     /// How far jobs may go.
     pub options: ExecuteOptions,
 }

@@ -12,6 +12,7 @@ mod build;
 mod built;
 mod context;
 mod download;
+mod elsewhere;
 mod ledger;
 mod lock_file;
 mod own_version;

@@ -65,6 +65,10 @@ pub fn compile(
         }
         add(&mut plan, finding, after, &mut obtained);
     }
+    for action in plan.actions.iter_mut().filter(|action| action.step == ActionKind::Build) {
+        let subsystem = workspaces.subsystem(&plan.findings[action.finding].want.id);
+        action.is_elsewhere = workspaces.any().worker_of_build(subsystem).is_ok();
+    }
     weigh(&mut plan, seconds);
     plan
 }
@@ -122,7 +126,8 @@ fn add(
         let id = ActionId(
             u32::try_from(plan.actions.len()).expect("a plan has fewer than 2^32 actions"),
         );
-        plan.actions.push(Action { id, step, finding: index, after, weight: 0.0 });
+        let is_elsewhere = false;
+        plan.actions.push(Action { id, step, finding: index, after, is_elsewhere, weight: 0.0 });
         id
     };
     let first = step.map(|step| push(step, after));

@@ -40,8 +40,17 @@ pub struct Action {
     pub finding: usize,
     /// What has to be done before.
     pub after: Vec<ActionId>,
+    /// Whether a worker does it.
+    pub is_elsewhere: bool,
     /// Seconds that it and the longest chain of actions waiting for it are expected to take.
     pub weight: f64,
+}
+
+impl Action {
+    /// What would be done.
+    pub fn would_be(&self) -> &'static str {
+        if self.is_elsewhere { "built on a worker" } else { self.step.would_be() }
+    }
 }
 
 /// What an action does.
@@ -92,6 +101,13 @@ impl ActionKind {
 }
 
 impl Plan {
+    /// Settles what workers do: nothing, unless they `can` be asked.
+    pub fn place(&mut self, can: bool) {
+        for action in &mut self.actions {
+            action.is_elsewhere &= can;
+        }
+    }
+
     /// The artifact that `action` works on.
     pub fn artifact(&self, action: &Action) -> &ArtifactId {
         &self.findings[action.finding].want.id

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -197,7 +197,7 @@ impl RemoteCache {
         };
         let mut progress = ExecutionProgress::default();
         let stopped = tokio::select! {
-            done = connection.execute(&order_of, &mut progress) => {
+            done = execute_patiently(connection, &order_of, &mut progress) => {
                 let done = done.map_err(|trouble| self.not_run(order, &trouble))?;
                 let mut state = self.state();
                 state.totals.sent += done.sent;
@@ -228,14 +228,39 @@ impl RemoteCache {
             _ => None,
         });
         let sizes: BTreeMap<Sha256, u64> = digests.collect();
-        let takes = incoming.missing().into_iter().map(|sha256| {
-            let size = sizes.get(&sha256).copied().unwrap_or_default();
-            fetch_file(connection, BlobDigest { sha256, size }, incoming)
-        });
-        let takes: Vec<_> = takes.collect();
-        let taken = stream::iter(takes).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await;
+        let mut patience = ServerPatience::new(connection);
+        let taken = loop {
+            let takes = incoming.missing().into_iter().map(|sha256| {
+                let size = sizes.get(&sha256).copied().unwrap_or_default();
+                fetch_file(connection, BlobDigest { sha256, size }, incoming)
+            });
+            let takes: Vec<_> = takes.collect();
+            let taken = stream::iter(takes).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await;
+            if !patience.is_for(taken.as_ref().err()).await {
+                break taken;
+            }
+        };
         match taken {
             Ok(_) => Ok(true),
+            Err(trouble) if trouble.kind == TroubleKind::Absent => Ok(false),
+            Err(trouble) => {
+                let what = format!("what a worker of {} made cannot be fetched", self.identity());
+                Err(Fault::new(Kind::Store, what).because(trouble.why))
+            }
+        }
+    }
+
+    /// Fetches one file that a worker made into `file`. Says whether it was still there.
+    ///
+    /// # Errors
+    /// `Store` if it cannot be fetched.
+    pub async fn fetch_into(
+        &self,
+        digest: BlobDigest,
+        file: &mut (dyn std::io::Write + Send),
+    ) -> Result<bool, Fault> {
+        match self.worker_connection().await?.read(digest, file).await {
+            Ok(()) => Ok(true),
             Err(trouble) if trouble.kind == TroubleKind::Absent => Ok(false),
             Err(trouble) => {
                 let what = format!("what a worker of {} made cannot be fetched", self.identity());
@@ -255,20 +280,33 @@ impl RemoteCache {
         settings.and_then(|settings| settings.execution.as_ref()).is_some_and(|it| it.falls_back)
     }
 
+    /// The server, for what has to run there: it is tried for as long as it may be silent, also where the cache was
+    /// given up.
     async fn worker_connection(&self) -> Result<&Connection, Fault> {
-        let unreachable = |why: &str| {
+        let unreachable = |why: String| {
             let what = format!("the workers of {} cannot be used", self.identity());
-            Fault::new(Kind::Store, what).because(why.to_owned()).hint(HINT)
+            Fault::new(Kind::Store, what).because(why).hint(HINT)
         };
-        let connection = self.connection().await;
-        let connection = connection.ok_or_else(|| {
-            let said = self.state().warnings.first().map(ToString::to_string);
-            unreachable(&said.unwrap_or_else(|| "it was given up in this run".to_owned()))
-        })?;
-        match self.state().executes {
-            Some(false) => Err(unreachable("the server executes nothing: it is a cache alone")),
-            _ => Ok(connection),
-        }
+        let connect = async || {
+            let settings = self.settings.clone()?;
+            let connection =
+                Connection::new(settings).map_err(|trouble| unreachable(trouble.why))?;
+            let mut patience = ServerPatience::new(&connection);
+            loop {
+                let answer = connection.capabilities().await;
+                if patience.is_for(answer.as_ref().err()).await {
+                    continue;
+                }
+                return match answer {
+                    Ok(capabilities) if capabilities.executes => Ok(connection),
+                    Ok(_) => {
+                        Err(unreachable("the server executes nothing: it is a cache alone".into()))
+                    }
+                    Err(trouble) => Err(unreachable(trouble.why)),
+                };
+            }
+        };
+        self.workers.get_or_try_init(connect).await
     }
 
     fn not_run(&self, order: &WorkerOrder, trouble: &Trouble) -> Fault {
@@ -283,6 +321,54 @@ impl RemoteCache {
 
 const HINT: &str = "`forge doctor` looks at the server; `fallback: local` in `remote` of versions.yml lets \
                     commands run here then";
+
+/// How long a server that cannot be reached is tried again: as long as it may be silent.
+struct ServerPatience {
+    limit: Duration,
+    /// Since when it cannot be reached.
+    since: Option<Instant>,
+}
+
+impl ServerPatience {
+    const PAUSE: Duration = Duration::from_millis(250);
+
+    fn new(connection: &Connection) -> Self {
+        Self { limit: connection.patience(), since: None }
+    }
+
+    /// Whether another try is worth it after `trouble`, and is due now.
+    async fn is_for(&mut self, trouble: Option<&Trouble>) -> bool {
+        if trouble.is_none_or(|trouble| trouble.kind != TroubleKind::Unavailable) {
+            return false;
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let is_left = since.elapsed() < self.limit;
+        if is_left {
+            tokio::time::sleep(Self::PAUSE).await;
+        }
+        is_left
+    }
+}
+
+async fn execute_patiently(
+    connection: &Connection,
+    order: &ExecutionOrder<'_>,
+    progress: &mut ExecutionProgress,
+) -> Result<ExecutionResult, Trouble> {
+    let mut patience = ServerPatience::new(connection);
+    loop {
+        let done = connection.execute(order, progress).await;
+        // What it made may be gone before it is known what that is.
+        let is_gone = done.as_ref().is_err_and(|trouble| trouble.kind == TroubleKind::Absent);
+        if is_gone && patience.since.is_none() {
+            patience.since = Some(Instant::now());
+            continue;
+        }
+        if !patience.is_for(done.as_ref().err()).await {
+            return done;
+        }
+    }
+}
 
 /// Fetches one file into the user's cache.
 pub(super) async fn fetch_file(

@@ -9,7 +9,7 @@ use crate::{
     disk::{MOST_OF_TEXT, read_text},
     model::{BinaryName, Platform, Stamp},
     probe::ArtifactSpec,
-    process::{Command, CommandLine, Inherit, ask_version, changes_output},
+    process::{Command, CommandLine, CommandRunner, Inherit, ask_version, changes_output},
     reapi::RemoteAction,
     workspace::{Build, Subsystem},
 };
@@ -24,10 +24,20 @@ impl RemoteCache {
         let (Some(build), Some(print)) = (&subsystem.build, &want.build) else {
             return Err("it is not built".into());
         };
-        let tools = self.tools(want, subsystem, build).await?;
-        let host = match is_of_any_host(build) {
-            true => "-".to_owned(),
-            false => self.host().await,
+        let worker = self.workspaces.any().worker_of_build(subsystem).ok();
+        let tools = match worker {
+            // The worker's tools decide, which its properties name.
+            Some(_) => "-".to_owned(),
+            None => self.tools(want, subsystem, build).await?,
+        };
+        let host = match (&worker, is_of_any_host(build)) {
+            (Some(_), _) => "worker".to_owned(),
+            (None, true) => "-".to_owned(),
+            (None, false) => self.host().await,
+        };
+        let inherited = match worker {
+            Some(_) => "-".to_owned(),
+            None => self.variables(&|name| build.env.contains_key(name)),
         };
         let mut variables: Vec<(&str, String)> = vec![
             ("KEY_VERSION", MEANING.into()),
@@ -35,7 +45,7 @@ impl RemoteCache {
             ("FINGERPRINT", print.fingerprint.to_string()),
             ("TOOLS", tools),
             ("HOST", host),
-            ("VARIABLES", self.variables(&|name| build.env.contains_key(name))),
+            ("VARIABLES", inherited),
         ];
         variables.extend(want.commit.clone().map(|commit| ("COMMIT", commit)));
         let own = |(name, value): (&str, String)| (name.to_owned(), value);
@@ -45,7 +55,7 @@ impl RemoteCache {
             arguments: vec!["forge-build".into(), want.id.name.to_string()],
             variables: variables.into_iter().map(own).collect(),
             outputs,
-            platform: building_machine().map(own).into(),
+            platform: worker.unwrap_or_else(|| building_machine().map(own).into()),
             salt: self.salt(),
             ..RemoteAction::default()
         })
@@ -147,25 +157,13 @@ impl RemoteCache {
 
     /// The system that a build finds its libraries in: distribution and libc.
     async fn host(&self) -> String {
-        let question: &[&str] = match cfg!(target_os = "macos") {
-            true => &["sw_vers", "-productVersion"],
-            false => &["getconf", "GNU_LIBC_VERSION"],
-        };
+        const KEY: &str = "host";
         let mut measured = self.measured.lock().await;
-        let words: Vec<String> = question.iter().map(|word| (*word).to_owned()).collect();
-        if let Some(known) = measured.get(question[0]) {
+        if let Some(known) = measured.get(KEY) {
             return known.clone();
         }
-        let command = Command {
-            timeout: Some(std::time::Duration::from_secs(5)),
-            ..Command::new(CommandLine::Argv(words), self.workspaces.layout().root())
-        };
-        let mut lines = Vec::new();
-        let said =
-            self.runner.run(&command, &mut |line| lines.push(line.trim().replace(' ', "-"))).await;
-        let libc = lines.into_iter().next().filter(|_| said.is_ok());
-        let host = format!("{}/{}", distribution(), libc.unwrap_or_else(|| "another-libc".into()));
-        measured.entry(question[0].to_owned()).or_insert(host).clone()
+        let host = measured_host(&*self.runner, self.workspaces.layout().root()).await;
+        measured.entry(KEY.to_owned()).or_insert(host).clone()
     }
 
     /// A digest of the variables that commands inherit and that decide what compilers write, but for those that
@@ -192,6 +190,29 @@ fn is_of_any_host(build: &Build) -> bool {
     let mut env = build.env.iter();
     let has_c = !env.any(|(name, value)| name == "CGO_ENABLED" && value.symbolic() == "0");
     build.preset == Some("go") && !has_c
+}
+
+/// What every key of this machine holds, in one line.
+pub async fn machine_in_keys(runner: &dyn CommandRunner, root: &Path) -> String {
+    let [(family, os), (isa, arch)] = building_machine();
+    format!("{family}={os} {isa}={arch} HOST={}", measured_host(runner, root).await)
+}
+
+/// Distribution and libc of this machine.
+async fn measured_host(runner: &dyn CommandRunner, root: &Path) -> String {
+    let question: &[&str] = match cfg!(target_os = "macos") {
+        true => &["sw_vers", "-productVersion"],
+        false => &["getconf", "GNU_LIBC_VERSION"],
+    };
+    let words: Vec<String> = question.iter().map(|word| (*word).to_owned()).collect();
+    let command = Command {
+        timeout: Some(std::time::Duration::from_secs(5)),
+        ..Command::new(CommandLine::Argv(words), root)
+    };
+    let mut lines = Vec::new();
+    let said = runner.run(&command, &mut |line| lines.push(line.trim().replace(' ', "-"))).await;
+    let libc = lines.into_iter().next().filter(|_| said.is_ok());
+    format!("{}/{}", distribution(), libc.unwrap_or_else(|| "another-libc".into()))
 }
 
 /// The properties of the machine that builds, in the words of the Remote Execution API.

@@ -35,6 +35,7 @@ use crate::{
 };
 
 pub use execution::{WorkerCommand, WorkerInput, WorkerOrder};
+pub use key::machine_in_keys;
 pub use lookup::RemoteMention;
 pub use policy::RemoteRights;
 pub use tasks::SharedAction;
@@ -49,6 +50,8 @@ pub struct RemoteCache {
     /// How it is reached, or why it cannot be.
     settings: Result<ConnectionSettings, Fault>,
     connection: OnceCell<Option<Connection>>,
+    /// The same, for what has to run there.
+    workers: OnceCell<Connection>,
     /// What `getconf`, `sw_vers` and the tools of builds said.
     measured: tokio::sync::Mutex<BTreeMap<String, String>>,
     /// Whether the run asks no more: all that ask in one run share it.
@@ -65,8 +68,6 @@ struct RemoteState {
     /// Whether the run writes no more.
     is_read_only: bool,
     warnings: Vec<Fault>,
-    /// Whether the server executes; nothing until it said so.
-    executes: Option<bool>,
     totals: RemoteTotals,
 }
 
@@ -91,6 +92,7 @@ impl RemoteCache {
             rights,
             settings,
             connection: OnceCell::new(),
+            workers: OnceCell::new(),
             measured: tokio::sync::Mutex::default(),
             given_up,
             slots,
@@ -153,8 +155,7 @@ impl RemoteCache {
                 kind: TroubleKind::Unavailable,
                 why: format!("it did not answer within {} s", patience.as_secs_f64()),
             };
-            let capabilities = capabilities.map_err(late)??;
-            self.state().executes = Some(capabilities.executes);
+            capabilities.map_err(late)??;
             Ok(connection)
         };
         match connected.await {

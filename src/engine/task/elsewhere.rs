@@ -98,10 +98,15 @@ impl<'w> TaskRun<'_, 'w> {
     ) -> Result<RecordOrigin, Fault> {
         let mut is_anew = self.engine.options.force;
         for _ in 0..=RemoteCache::tries_of_fetching() {
-            let run = remote.run_on_worker(order, is_anew, &frame.cancel);
+            let stop = frame.cancel.part();
+            let mut run = std::pin::pin!(remote.run_on_worker(order, is_anew, &stop));
             let result = tokio::select! {
-                result = run => result?,
-                fault = frame.expired(&self.invocation.name) => return Err(fault),
+                result = &mut run => result?,
+                fault = frame.expired(&self.invocation.name) => {
+                    stop.cancel_because("its time is over");
+                    let _ = run.await;
+                    return Err(fault);
+                }
             };
             self.pass_on(scene, &result);
             if result.exit_code != 0 {

@@ -163,7 +163,9 @@ impl<'w> TaskRun<'_, 'w> {
             engine.ledger.forget(self.invocation, &TaskLedger::patience(&frame.cancel, &tell))?;
         }
         scene.ground.make_dir()?;
-        let origin = match self.run_elsewhere(scene, &steps, now.as_ref(), frame).await? {
+        // Boxed, since tasks that call each other would take much of the stack with it.
+        let elsewhere = Box::pin(self.run_elsewhere(scene, &steps, now.as_ref(), frame)).await?;
+        let origin = match elsewhere {
             Some(origin) => origin,
             None => {
                 let _seat = self.seat_here(&steps).await;

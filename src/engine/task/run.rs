@@ -18,7 +18,7 @@ use crate::{
     process::{Cancel, CommandRunner, Pending, Runner},
     provenance::Classes,
     remote::RemoteCache,
-    workspace::{Task, Workspace},
+    workspace::{RemoteSettings, Task, Workspace},
 };
 
 use super::{
@@ -313,8 +313,7 @@ impl<'w> TaskEngine<'w> {
     }
 
     fn worker_slots(&self) -> usize {
-        let settings = self.context.workspace.remote.as_ref();
-        settings.and_then(|settings| settings.execution.as_ref()).map_or(1, |it| it.jobs)
+        self.context.workspace.remote.as_ref().map_or(1, RemoteSettings::worker_slots)
     }
 
     /// Where the source is that `task` may speak of.

@@ -114,7 +114,7 @@ impl<'w> TaskRun<'_, 'w> {
         let here = self.ledger_keys(now);
         let found = match self.restored(scene, here)? {
             Some(found) => Some(found),
-            None => self.shared(scene, now, frame).await?,
+            None => Box::pin(self.shared(scene, now, frame)).await?,
         };
         let Some((origin, kept)) = found else { return Ok(None) };
         if !self.has_status(scene, frame).await? {

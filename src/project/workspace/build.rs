@@ -11,6 +11,7 @@ use minijinja::value::Value as Word;
 use super::{
     Build, SeenEnvironment, Text,
     preset::{self, PresetRecipe},
+    remote,
     template::TemplateScope,
 };
 use crate::manifest::{
@@ -73,6 +74,7 @@ pub fn resolve(
     build.dir = dir.flatten();
     build.preset = recipe(doc).map(|recipe| recipe.preset);
     build.timeout = timeout?;
+    build.remote = doc.remote.as_ref().and_then(remote::of_build);
     (found.diagnostics.len() == before).then_some(build)
 }
 
@@ -151,6 +153,7 @@ fn bare(steps: Vec<Text>) -> Build {
         rust_target: None,
         native_only: None,
         preset: None,
+        remote: None,
         timeout: TIMEOUT,
     }
 }

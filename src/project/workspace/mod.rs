@@ -63,7 +63,7 @@ pub use load::{LoadError, load, load_text};
 pub use needs::{NeedKind, NeedMap};
 pub use outside::{Assignments, LoadInputs};
 pub use platforms::{WantedPlatforms, Workspaces};
-pub use remote::{ExecutionSettings, RemoteSettings, SharedTask};
+pub use remote::{ExecutionSettings, RemoteSettings, RemoteUse};
 pub use service::{Probe, Readiness, Restart, SUPERVISOR, Service};
 pub use shared::{SharedInputs, is_meant};
 pub use starter::starter;
@@ -305,6 +305,8 @@ pub struct Build {
     pub preset: Option<&'static str>,
     /// How long all of them may take together.
     pub timeout: Duration,
+    /// `remote:`; nothing if it runs here.
+    pub remote: Option<RemoteUse>,
 }
 
 /// The vendor's own release of a subsystem.

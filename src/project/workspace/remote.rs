@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::build::is_variable;
+use super::{Source, Subsystem, Workspace, build::is_variable};
 use crate::{
     manifest::{Findings, Node, Scalar, pairs, scalar, scalars},
     model::parse_duration,
@@ -76,9 +76,9 @@ impl RemoteSettings {
     }
 }
 
-/// `remote:` of a task.
+/// `remote:` of a task or a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SharedTask {
+pub struct RemoteUse {
     /// `tools`: the programs that decide what it makes.
     pub tools: Vec<String>,
     /// `properties` of its own.
@@ -87,9 +87,47 @@ pub struct SharedTask {
     pub executes: bool,
 }
 
+/// What `remote:` of a build is.
+pub(super) fn of_build(written: &Node) -> Option<RemoteUse> {
+    let is_off = written.scalar().is_some_and(|flag| flag.text != "true");
+    let remote = RemoteUse { tools: Vec::new(), properties: properties(written), executes: true };
+    (!is_off).then_some(remote)
+}
+
+impl Workspace {
+    /// The properties of the worker that builds `subsystem`; `Err` with why none does.
+    ///
+    /// # Errors
+    /// Why it is built here.
+    pub fn worker_of_build(
+        &self,
+        subsystem: &Subsystem,
+    ) -> Result<BTreeMap<String, String>, &'static str> {
+        let build = subsystem.build.as_ref().ok_or("it is not built")?;
+        let wish = build.remote.as_ref().ok_or("its build does not say `remote`")?;
+        let settings = self.remote.as_ref().ok_or("versions.yml names no `remote`")?;
+        let worker = settings.worker(wish).ok_or("versions.yml does not say `execution: true`")?;
+        match () {
+            () if !matches!(subsystem.source, Source::Path { .. }) => {
+                Err("its source is not in the workspace")
+            }
+            () if !subsystem.build_needs.is_empty() => {
+                Err("it is built with what is installed here")
+            }
+            () if !build.pass_env.is_empty() => Err("its build inherits variables (`pass_env`)"),
+            () => Ok(worker),
+        }
+    }
+}
+
 impl RemoteSettings {
+    /// How many run on workers at once.
+    pub fn worker_slots(&self) -> usize {
+        self.execution.as_ref().map_or(1, |execution| execution.jobs)
+    }
+
     /// The properties of the worker that runs what is `shared`; nothing if it runs here.
-    pub fn worker(&self, shared: &SharedTask) -> Option<BTreeMap<String, String>> {
+    pub fn worker(&self, shared: &RemoteUse) -> Option<BTreeMap<String, String>> {
         let execution = self.execution.as_ref().filter(|_| shared.executes)?;
         let mut properties = execution.properties.clone();
         properties.extend(shared.properties.clone());
@@ -98,7 +136,7 @@ impl RemoteSettings {
 }
 
 /// Resolves `remote:` of the task `node`. What is wrong goes to `found`.
-pub(super) fn task(node: &Node, found: &mut Findings) -> Option<SharedTask> {
+pub(super) fn task(node: &Node, found: &mut Findings) -> Option<RemoteUse> {
     let written = node.get("remote")?;
     if written.scalar().is_some_and(|flag| flag.text != "true") {
         return None;
@@ -113,7 +151,7 @@ pub(super) fn task(node: &Node, found: &mut Findings) -> Option<SharedTask> {
         () => {
             let tools = scalars(written, "tools").into_iter().map(|tool| tool.text).collect();
             let executes = scalar(written, "execute").is_none_or(|flag| flag.text != "false");
-            return Some(SharedTask { tools, properties: properties(written), executes });
+            return Some(RemoteUse { tools, properties: properties(written), executes });
         }
     };
     let what = "what this task makes cannot be shared";

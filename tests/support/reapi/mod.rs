@@ -1,6 +1,7 @@
 //! A server of the Remote Execution API in memory, which counts what is asked of it and misbehaves as it is told
 //! to: what no real server does on request.
 
+mod execution;
 mod services;
 
 use std::{
@@ -10,16 +11,18 @@ use std::{
 };
 
 use bytes::Bytes;
+pub use execution::MADE;
 use reapi_protocol::{
     google::bytestream::byte_stream_server::ByteStreamServer,
     reapi::{
         ActionResult, action_cache_server::ActionCacheServer,
         capabilities_server::CapabilitiesServer,
         content_addressable_storage_server::ContentAddressableStorageServer,
+        execution_server::ExecutionServer,
     },
 };
 use tokio::sync::oneshot;
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig, server::TcpIncoming};
 
 /// How it misbehaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,14 @@ pub enum Misconduct {
     Incomplete,
     /// Each stream of a blob breaks once, after its first piece.
     Breaking,
+    /// The stream of an execution breaks once it has a name.
+    LosesStreams,
+    /// The inputs of an execution are gone once, and it says which.
+    LosesInputs,
+    /// The same, and it says nothing but INTERNAL.
+    LosesInputsSilently,
+    /// What an execution made is gone once.
+    LosesOutputs,
 }
 
 /// What it holds, and what was asked of it.
@@ -57,6 +68,8 @@ pub struct ReapiWorld {
     /// The names of calls, each with the value of the header `authorization`.
     pub calls: Vec<(String, Option<String>)>,
     pub misconduct: Misconduct,
+    /// Whether the misconduct that happens once has happened.
+    pub is_over: bool,
     broken: Vec<String>,
 }
 
@@ -70,6 +83,18 @@ pub struct Reapi {
 
 impl Reapi {
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// With a certificate and its key, and the authority that clients' certificates have to be of.
+    pub fn start_secure(certificate: &str, key: &str, clients: &str) -> Self {
+        let tls = ServerTlsConfig::new()
+            .identity(Identity::from_pem(certificate, key))
+            .client_ca_root(Certificate::from_pem(clients));
+        Self::start_with(Some(tls))
+    }
+
+    fn start_with(tls: Option<ServerTlsConfig>) -> Self {
         let world = Arc::new(Mutex::new(ReapiWorld::default()));
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
@@ -83,7 +108,12 @@ impl Reapi {
                 let limit = 4 << 20;
                 let blobs = ContentAddressableStorageServer::new(served.clone());
                 let streams = ByteStreamServer::new(served.clone());
-                let server = Server::builder()
+                let mut builder = Server::builder();
+                if let Some(tls) = tls {
+                    builder = builder.tls_config(tls).expect("certificates");
+                }
+                let server = builder
+                    .add_service(ExecutionServer::new(served.clone()))
                     .add_service(CapabilitiesServer::new(served.clone()))
                     .add_service(ActionCacheServer::new(served.clone()))
                     .add_service(blobs.max_decoding_message_size(limit))
@@ -97,6 +127,11 @@ impl Reapi {
         });
         let port = told.recv().expect("a port");
         Self { world, port, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// `grpc://127.0.0.1:PORT`.

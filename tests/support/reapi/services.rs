@@ -19,12 +19,13 @@ use reapi_protocol::{
     reapi::{
         ActionCacheUpdateCapabilities, ActionResult, BatchReadBlobsRequest, BatchReadBlobsResponse,
         BatchUpdateBlobsRequest, BatchUpdateBlobsResponse, CacheCapabilities,
-        FindMissingBlobsRequest, FindMissingBlobsResponse, GetActionResultRequest,
-        GetCapabilitiesRequest, GetChunkMappingRequest, GetChunkMappingResponse, GetTreeRequest,
-        GetTreeResponse, OutputFile, RegisterChunkMappingRequest, RegisterChunkMappingResponse,
-        ServerCapabilities, SpliceBlobRequest, SpliceBlobResponse, SplitBlobRequest,
-        SplitBlobResponse, UpdateActionResultRequest, action_cache_server::ActionCache,
-        batch_update_blobs_response, capabilities_server::Capabilities,
+        ExecutionCapabilities, FindMissingBlobsRequest, FindMissingBlobsResponse,
+        GetActionResultRequest, GetCapabilitiesRequest, GetChunkMappingRequest,
+        GetChunkMappingResponse, GetTreeRequest, GetTreeResponse, OutputFile,
+        RegisterChunkMappingRequest, RegisterChunkMappingResponse, ServerCapabilities,
+        SpliceBlobRequest, SpliceBlobResponse, SplitBlobRequest, SplitBlobResponse,
+        UpdateActionResultRequest, action_cache_server::ActionCache, batch_update_blobs_response,
+        capabilities_server::Capabilities,
         content_addressable_storage_server::ContentAddressableStorage,
     },
 };
@@ -36,16 +37,16 @@ use crate::support::sha256;
 #[derive(Clone)]
 pub struct Services(pub Arc<Mutex<ReapiWorld>>);
 
-type Answer<T> = Result<Response<T>, Status>;
-type Pieces<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(super) type Answer<T> = Result<Response<T>, Status>;
+pub(super) type Pieces<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Services {
-    fn world(&self) -> MutexGuard<'_, ReapiWorld> {
+    pub(super) fn world(&self) -> MutexGuard<'_, ReapiWorld> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a call, and misbehaves.
-    async fn enter<T>(&self, name: &str, request: &Request<T>) -> Result<(), Status> {
+    pub(super) async fn enter<T>(&self, name: &str, request: &Request<T>) -> Result<(), Status> {
         let login = request.metadata().get("authorization");
         let login = login.and_then(|value| value.to_str().ok()).map(str::to_owned);
         assert!(
@@ -64,7 +65,7 @@ impl Services {
         }
     }
 
-    fn misconduct(&self) -> Misconduct {
+    pub(super) fn misconduct(&self) -> Misconduct {
         self.world().misconduct
     }
 
@@ -91,6 +92,11 @@ impl Capabilities for Services {
                     update_enabled: true,
                 }),
                 ..CacheCapabilities::default()
+            }),
+            execution_capabilities: Some(ExecutionCapabilities {
+                digest_function: 1,
+                exec_enabled: true,
+                ..ExecutionCapabilities::default()
             }),
             ..ServerCapabilities::default()
         }))

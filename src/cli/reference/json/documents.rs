@@ -51,7 +51,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("actions[].name", "t", "The subsystem."),
         ("actions[].version", "t", "Its version."),
         ("actions[].platform", "t", "The platform."),
-        ("actions[].step", "t", "What would be done: `repaired`, `linked from the cache`, `downloaded`, `fetched from its vendor`, `taken from the remote cache`, `built` or `published`."),
+        ("actions[].step", "t", "What would be done: `repaired`, `linked from the cache`, `downloaded`, `fetched from its vendor`, `taken from the remote cache`, `built`, `built on a worker` or `published`."),
         ("actions[].reason", "t", "Why."),
         ("actions[].after[]", "n", "The actions that have to end before."),
         ("settled[].name", "t", "A subsystem with nothing to do."),

@@ -166,7 +166,10 @@ impl IncomingOutputs<'_> {
     /// # Errors
     /// If it cannot be made.
     pub fn begin(&self, digest: Sha256) -> io::Result<File> {
-        self.staging.folder().create_new(Path::new(&digest.to_string()), 0o444)
+        let name = digest.to_string();
+        // What came of it in an earlier try is not whole.
+        let _ = self.staging.folder().remove_file(Path::new(&name));
+        self.staging.folder().create_new(Path::new(&name), 0o444)
     }
 
     /// Keeps the file of `digest`, whose bytes were compared with it.

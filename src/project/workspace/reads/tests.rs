@@ -26,6 +26,7 @@ fn reads_of(steps: &[&str], env: &[(&str, &str)], source: &Source, dir: Option<&
         Text::new(text.replace("ABSOLUTE", &workspace.path().display().to_string()))
     };
     let build = Build {
+        remote: None,
         steps: steps.iter().map(|step| text(step)).collect(),
         dir: dir.map(text),
         pass_env: BTreeMap::default(),

@@ -26,7 +26,7 @@ pub use render::{Bindings, Renderer, TemplateValue, render_fixed};
 pub use words::OWN as OWN_WORDS;
 pub use words::is_free;
 
-use super::{remote::SharedTask, template::ScopeWords};
+use super::{remote::RemoteUse, template::ScopeWords};
 use crate::{
     manifest::{Quoting, Scalar},
     model::{Name, Span},
@@ -103,7 +103,7 @@ pub struct Task {
     /// `gitignore:`.
     pub gitignore: bool,
     /// `remote:`.
-    pub remote: Option<SharedTask>,
+    pub remote: Option<RemoteUse>,
     /// `private:`.
     pub private: bool,
     /// `quiet:`, or that of its file.

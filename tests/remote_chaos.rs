@@ -1,0 +1,207 @@
+//! Many tasks on few workers, and workers that are killed, forget everything and answer late or never: always the right
+//! bytes or a clear error, and never a hang.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    conformance::servers::Running,
+    remote_execution::{has_engine, start_engine},
+    support::Sandbox,
+};
+
+/// How many rounds or actions a variable asks for.
+fn wished(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Numbers that look random and are the same each time.
+fn random(state: &AtomicU64) -> u64 {
+    let step = |x: u64| {
+        let x = x ^ (x << 13);
+        let x = x ^ (x >> 7);
+        x ^ (x << 17)
+    };
+    let before = state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |x| Some(step(x)));
+    step(before.expect("it always changes"))
+}
+
+/// What stands between forge and the engine: of a hundred pieces of answers it loses some with their connection, and
+/// delays some.
+struct Proxy {
+    port: u16,
+    /// Where the engine is at the moment.
+    engine: Arc<AtomicU16>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    fn start(engine: u16, lost: u64, late: u64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        let (engine, stop) = (Arc::new(AtomicU16::new(engine)), Arc::new(AtomicBool::new(false)));
+        let (target, stopped) = (engine.clone(), stop.clone());
+        let state = Arc::new(AtomicU64::new(0x9e37_79b9_7f4a_7c15));
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                if stopped.load(Ordering::Relaxed) {
+                    break;
+                }
+                let Ok(server) = TcpStream::connect(("127.0.0.1", target.load(Ordering::Relaxed)))
+                else {
+                    continue;
+                };
+                let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone()) else { continue };
+                std::thread::spawn(move || pass(client, server, &|| Fate::Passes));
+                let state = state.clone();
+                let fate = move || match random(&state) % 100 {
+                    it if it < lost => Fate::Lost,
+                    it if it < lost + late => Fate::Late,
+                    _ => Fate::Passes,
+                };
+                std::thread::spawn(move || pass(to, from, &fate));
+            }
+        });
+        Self { port, engine, stop }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+/// What becomes of a piece of an answer.
+enum Fate {
+    Passes,
+    Late,
+    Lost,
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, fate: &dyn Fn() -> Fate) {
+    let mut piece = vec![0; 16 << 10];
+    while let Ok(count) = from.read(&mut piece) {
+        match fate() {
+            Fate::Lost => break,
+            Fate::Late => std::thread::sleep(Duration::from_millis(300)),
+            Fate::Passes => {}
+        }
+        if count == 0 || to.write_all(&piece[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+#[test]
+fn whatever_becomes_of_the_engine_there_are_the_right_bytes_or_an_error() {
+    if !has_engine() {
+        return;
+    }
+    let rounds = wished("FORGE_TEST_CHAOS_ROUNDS", 4);
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = |round: usize| -> Running {
+        let own = folder.path().join(round.to_string());
+        fs::create_dir_all(&own).expect("its folder");
+        start_engine(&own, 2)
+    };
+    let mut engine = start(0);
+    let proxy = Proxy::start(engine.port, 2, 3);
+    let task = "tasks: { make: { inputs: [a.txt], outputs: [out/both], remote: true, run: 'sleep 0.3; cat a.txt a.txt > out/both; echo done' } }";
+    let head = format!(
+        "project: demo\nremote: {{ cache: \"grpc://127.0.0.1:{}\", execution: true, timeout: 20s }}\n{task}",
+        proxy.port
+    );
+    let sandbox = Sandbox::new().head(&head).script("hello", "v1");
+    let (mut good, mut failed) = (0, 0);
+    for round in 0..rounds {
+        let _ = fs::remove_dir_all(sandbox.path("out"));
+        sandbox.write("a.txt", &format!("round {round}\n"));
+        let child = sandbox.forge("run make").start();
+        if round % 2 == 1 {
+            // Somewhere between the first byte and the last; it comes back empty.
+            std::thread::sleep(Duration::from_millis(30 * (round as u64 % 20)));
+            drop(engine);
+            engine = start(round);
+            proxy.engine.store(engine.port, Ordering::Relaxed);
+        }
+        let began = Instant::now();
+        let output = child.wait_with_output().expect("its end");
+        assert!(began.elapsed() < Duration::from_secs(90), "round {round} hangs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => {
+                let expected = format!("round {round}\nround {round}\n");
+                assert_eq!(sandbox.read("out/both"), expected, "round {round}: {said}");
+                good += 1;
+            }
+            Some(5) => {
+                assert!(said.contains("error: ") && said.contains("because: "), "{said}");
+                assert!(!sandbox.path("out/both").exists(), "round {round}: {said}");
+                failed += 1;
+            }
+            code => panic!("round {round} ended with {code:?}: {said}"),
+        }
+    }
+    eprintln!("{rounds} rounds: {good} good, {failed} failed with an error");
+    assert!(good * 2 > rounds, "{good} of {rounds} rounds were good");
+}
+
+#[test]
+fn many_tasks_are_dealt_to_few_workers_without_gaps() {
+    if !has_engine() {
+        return;
+    }
+    let (count, slots) = (wished("FORGE_TEST_SCALE_ACTIONS", 16), 8);
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = start_engine(folder.path(), slots);
+    let mut names = Vec::new();
+    let mut tasks = String::new();
+    let mut total = 0.0;
+    for number in 0..count {
+        // From 1 to 3 seconds.
+        let tenths = 10 + (number * 7919) % 21;
+        total += tenths as f64 / 10.0;
+        names.push(format!("t{number}"));
+        let _ = writeln!(
+            tasks,
+            "  t{number}: {{ inputs: [a.txt], outputs: [out/{number}], remote: true, run: 'sleep {}.{}; echo {number} > out/{number}' }}",
+            tenths / 10,
+            tenths % 10
+        );
+    }
+    let head = format!(
+        "project: demo\nremote: {{ cache: \"grpc://127.0.0.1:{}\", execution: true, jobs: {slots} }}\ntasks:\n  all: {{ needs: [{}], run: 'true' }}\n{tasks}",
+        engine.port,
+        names.join(", ")
+    );
+    let sandbox = Sandbox::new().head(&head).script("hello", "v1").file("a.txt", "a\n");
+    let began = Instant::now();
+    let output = sandbox.forge("run all -j 1").start().wait_with_output().expect("its end");
+    let wall = began.elapsed().as_secs_f64();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&format!("{count} executed")), "{said}");
+    for number in 0..count {
+        assert_eq!(sandbox.read(&format!("out/{number}")), format!("{number}\n"));
+    }
+    let ratio = wall / (total / slots as f64);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    eprintln!(
+        "{count} actions, {total:.0} s, {slots} slots: {wall:.1} s, {ratio:.2} of the least (load {load})"
+    );
+    // A short run has an end at which slots are empty; what is measured is a long one.
+    let most = if count >= 500 { 1.2 } else { 4.0 };
+    assert!(ratio <= most, "{ratio:.2}");
+}
