@@ -20,6 +20,7 @@ const INTERNAL: &[&str] = &[
     "REQUEST_METHOD",
     "FORGE_BUILT_COMMIT",
     "FORGE_BUILT_DATE",
+    "FORGE_SERVE_",
 ];
 
 #[test]

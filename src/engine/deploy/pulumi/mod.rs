@@ -55,7 +55,7 @@ impl PulumiCalls<'_> {
     }
 
     /// Takes the stack, if it is there.
-    pub fn look(&self) -> Vec<String> {
+    pub fn find_stack(&self) -> Vec<String> {
         words(&["pulumi", "stack", "select", self.stack, "-C", self.work], &[])
     }
 

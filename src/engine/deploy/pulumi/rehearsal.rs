@@ -35,7 +35,7 @@ impl Deployer<'_> {
         self.place(program, &calls, folder)?;
         let mut printed = String::new();
         let mut line = |text: &str| printed.push_str(text);
-        if let Err(fault) = self.call(&frame, 0, calls.look(), &mut line).await {
+        if let Err(fault) = self.call(&frame, 0, calls.find_stack(), &mut line).await {
             if printed.contains("no stack named") {
                 let stack = calls.stack;
                 (self.host.tell)(&format!(
