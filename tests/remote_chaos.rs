@@ -1,5 +1,7 @@
 //! Many tasks on few workers, and workers that are killed, forget everything and answer late or never: always the right
 //! bytes or a clear error, and never a hang.
+//!
+//! `FORGE_TEST_CHAOS_ROUNDS=200` and `FORGE_TEST_SCALE_ACTIONS=520` ask for more than a run of all tests has time for.
 
 use std::{
     fmt::Write as _,

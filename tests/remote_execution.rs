@@ -218,6 +218,8 @@ fn what_cannot_run_on_a_worker_runs_here_and_says_why() {
   cached: { inputs: [a.txt], outputs: [out], remote: { execute: false }, run: 'cp a.txt out' }
 ";
     let sandbox = workspace(1, "", tasks).file("a.txt", "a\n").file(".env", "A=b\n");
+    sandbox.forge("explain top").succeeds().says("then it would run on a worker");
+    sandbox.forge("explain cached").succeeds().keeps_quiet_about("worker");
     for (task, why) in [
         ("calls", "runs here: it calls other tasks"),
         ("top", "runs here: its outputs are patterns at the top"),

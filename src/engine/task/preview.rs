@@ -171,8 +171,12 @@ impl<'w> Looker<'_, 'w> {
             true => (false, format!("{why}; what it makes would be restored from the cache")),
             false => match remote.filter(|_| is_kept(task)) {
                 Some(remote) => {
-                    let cache = remote.identity();
-                    (true, format!("{why}; the remote cache {cache} would be asked first"))
+                    let (cache, shared) = (remote.identity(), task.remote.clone());
+                    let place = match shared.and_then(|shared| remote.worker(&shared)) {
+                        Some(_) => "; then it would run on a worker",
+                        None => "",
+                    };
+                    (true, format!("{why}; the remote cache {cache} would be asked first{place}"))
                 }
                 None => (true, why),
             },
