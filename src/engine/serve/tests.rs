@@ -66,7 +66,7 @@ async fn what_was_taken_is_there_after_a_restart_and_ends_once() {
     let jobs = SqliteJobs::open(&path).unwrap();
     let found = jobs.at_work("a").await.unwrap();
     assert_eq!(found[0].process, Some(ProcessId::unknown(7)));
-    assert_eq!(jobs.at_work("another").await.unwrap(), []);
+    assert!(jobs.at_work("another").await.unwrap().is_empty());
     end(&jobs, one.id).await;
     jobs.end(one.id, JobState::Failed, JobEnd::default()).await.unwrap();
     jobs.put_back(one.id, 1).await.unwrap();
@@ -121,6 +121,17 @@ fn a_process_that_comes_too_late_does_nothing() {
     assert_eq!(folder.look_at(Some(own)).unwrap(), SeatFinding::NeverBegan);
 }
 
+/// What `folder` says once nobody has the seat: a process that another test started may hold it a moment longer.
+fn finding_at_last(folder: &JobFolder) -> SeatFinding {
+    let began = std::time::Instant::now();
+    loop {
+        match folder.look_at(None).unwrap() {
+            SeatFinding::AtWork if began.elapsed().as_secs() < 60 => std::thread::yield_now(),
+            finding => return finding,
+        }
+    }
+}
+
 #[test]
 fn whoever_has_the_seat_is_at_work_until_it_is_gone() {
     let temp = tempfile::tempdir().unwrap();
@@ -129,11 +140,11 @@ fn whoever_has_the_seat_is_at_work_until_it_is_gone() {
     let own = folder.process().unwrap();
     assert_eq!(folder.look_at(None).unwrap(), SeatFinding::AtWork);
     drop(seat);
-    assert_eq!(folder.look_at(None).unwrap(), SeatFinding::Gone(own));
+    assert_eq!(finding_at_last(&folder), SeatFinding::Gone(own));
     // One that is gone is not begun a second time.
     assert!(JobSeat::take(folder.path()).unwrap().is_none());
     let folder = JobFolder::make(temp.path(), 2, 1).unwrap();
     let outcome = JobOutcome { code: 3, ..JobOutcome::default() };
     JobSeat::take(folder.path()).unwrap().unwrap().leave(&outcome).unwrap();
-    assert_eq!(folder.look_at(None).unwrap(), SeatFinding::Ended(outcome));
+    assert_eq!(finding_at_last(&folder), SeatFinding::Ended(outcome));
 }
