@@ -56,7 +56,7 @@ fn list_shows_tasks_with_what_they_take() {
 #[test]
 fn bash_completes_verbs_tasks_and_parameters() {
     let sandbox = pair().head(
-        "tasks: { serve: { with: { to: { enum: [dev, prod] }, port: 80 }, run: x }, own: { private: true, run: x }, 'user:test': x }",
+        "tasks: { feed: { with: { to: { enum: [dev, prod] }, port: 80 }, run: x }, own: { private: true, run: x }, 'user:test': x }",
     );
     let script = sandbox.forge("completions bash").succeeds().stdout();
     sandbox.write("script.bash", &script);
@@ -70,17 +70,17 @@ fn bash_completes_verbs_tasks_and_parameters() {
         String::from_utf8(done.unwrap().stdout).unwrap().trim().to_owned()
     };
     for (line, words) in [
-        ("forge ser", "serve"),
+        ("forge fee", "feed"),
         ("forge ow", ""),
-        ("forge serve ", "port= serve to=dev to=prod user:test"),
-        ("forge serve to=p", "prod"),
-        ("forge run se", "serve"),
+        ("forge feed ", "feed port= to=dev to=prod user:test"),
+        ("forge feed to=p", "prod"),
+        ("forge run fe", "feed"),
         ("forge ensure b", "both"),
         ("forge user:te", "test"),
         ("forge user:ens", "ensure"),
         ("forge list --al", "--all --all-platforms"),
         ("forge --color ", "always auto never"),
-        ("forge run serve -- x", ""),
+        ("forge run feed -- x", ""),
     ] {
         assert_eq!(complete(line), words, "{line}");
     }

@@ -68,7 +68,7 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
     VerbGroup {
         title: "Versions",
         is_told: false,
-        verbs: &["outdated", "bump", "lock", "version:next", "changelog", "lint:title"],
+        verbs: &["outdated", "bump", "lock", "version:next", "changelog", "lint:title", "remove"],
     },
     VerbGroup {
         title: "CI",
@@ -90,17 +90,7 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
     VerbGroup {
         title: "Workspace",
         is_told: false,
-        verbs: &[
-            "check",
-            "fmt",
-            "remove",
-            "graph",
-            "schema",
-            "cache",
-            "completions",
-            "self-update",
-            "help",
-        ],
+        verbs: &["check", "fmt", "graph", "schema", "cache", "completions", "self-update", "help"],
     },
 ];
 

@@ -58,9 +58,16 @@ impl HelpPage {
         let is_narrow = self.width() < 2 * width + 12;
         let indent = if is_narrow { 6 } else { width + 4 };
         let lines = wrap(meaning, self.width() - indent);
-        let shown = self.style.paint(Role::Name, term.trim_start_matches(' '));
         let start = term.len() - term.trim_start_matches(' ').len() + 2;
-        let end = start + display_width(term.trim_start_matches(' '));
+        // Several names in one term: those that have no room are on lines of their own.
+        let mut terms = wrap(term.trim_start_matches(' '), self.width().saturating_sub(start));
+        let last = terms.pop().unwrap_or_default();
+        for term in terms {
+            let _ =
+                writeln!(self.text, "{}{}", " ".repeat(start), self.style.paint(Role::Name, &term));
+        }
+        let shown = self.style.paint(Role::Name, &last);
+        let end = start + display_width(&last);
         let gap = indent.checked_sub(end).filter(|gap| *gap > 1 && !is_narrow);
         let first = gap.map_or_else(String::new, |gap| " ".repeat(gap) + &lines[0]);
         let _ =
@@ -178,7 +185,9 @@ mod tests {
         let command = command();
         for (name, width) in names().flat_map(|name| [(name, 40), (name, 80)]) {
             let page = page(name, &command, Style { color: false, width: Some(width) }).unwrap();
-            let is_wide = |line: &&str| !line.starts_with("    ") && line.chars().count() > width;
+            // A word alone, such as the path of a field, cannot be broken.
+            let is_broken = |line: &str| line.starts_with("    ") || !line.trim().contains(' ');
+            let is_wide = |line: &&str| !is_broken(line) && line.chars().count() > width;
             let wide: Vec<_> = page.lines().filter(is_wide).collect();
             assert!(wide.is_empty(), "{name} at {width}: {wide:#?}");
         }
