@@ -1,9 +1,11 @@
-//! A build that runs on a worker: its source is sent there, its commands run there, and its binaries come into the
-//! folder that they would be in had they been built here. What follows is the same: each is checked, stamped and installed.
+//! A build that runs on a worker: its source is sent there, with what it is built with and what it would fetch; its
+//! commands run there, and its binaries come into the folder that they would be in had they been built here. What
+//! follows is the same: each is checked, stamped and installed.
 
 use std::{
     collections::BTreeMap,
-    io::Write,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -25,6 +27,8 @@ use super::{Context, build::build_dir};
 const OUT: &str = ".forge-out";
 /// Where intermediate results are put there.
 const WORK: &str = ".forge-work";
+/// Where the programs are put there that it is built with, each subsystem's in a folder.
+const TOOLS: &str = ".forge-tools";
 
 /// Who built it, if that was a worker.
 pub(super) struct ByWorker {
@@ -53,13 +57,12 @@ impl Context {
         else {
             return Ok(None);
         };
-        let Some(order) = self.worker_order(finding, subsystem, build, places, properties) else {
-            return Ok(None);
-        };
         let within = |fault: Fault| match fault.kind {
             Kind::Interrupted => fault,
             _ => fault.within(format!("cannot build {id}")),
         };
+        let order = self.worker_order(action, finding, build, places).await.map_err(within)?;
+        let order = WorkerOrder { properties, ..order };
         match self.on_worker(action, finding, &order, remote, &places.out).await {
             Err(fault) if fault.kind == Kind::Store && remote.falls_back() => {
                 let line = format!("it is built here: {fault}");
@@ -123,53 +126,110 @@ impl Context {
         written.map_err(|error| Fault::io(format!("cannot write {}", log.display()), &error))
     }
 
-    /// What a worker is asked for; nothing if some of the source is not in the workspace.
-    fn worker_order(
+    /// What a worker is asked for.
+    async fn worker_order(
         &self,
+        action: &Action,
         finding: &Finding,
-        subsystem: &Subsystem,
         build: &Build,
         here: &Places,
-        properties: BTreeMap<String, String>,
-    ) -> Option<WorkerOrder> {
-        let Source::Path { dir, .. } = &subsystem.source else { return None };
-        let root = PathBuf::from(WorkerOrder::ROOT);
+    ) -> Result<WorkerOrder, Fault> {
+        let id = &finding.want.id;
+        let subsystem = self.workspaces.subsystem(id);
+        let (root, there) = (self.workspaces.layout().root(), PathBuf::from(WorkerOrder::ROOT));
         let places = Places {
-            src: root.join(dir),
-            out: root.join(OUT),
-            work: root.join(WORK),
-            bin: root.join(".forge/bin"),
-            root,
+            src: there.join(here.src.strip_prefix(root).unwrap_or(Path::new("src"))),
+            out: there.join(OUT),
+            work: there.join(WORK),
+            bin: there.join(".forge/bin"),
+            root: there,
             commit: here.commit.clone(),
         };
-        let layout = self.workspaces.layout();
-        let mut inputs = BTreeMap::new();
-        for (path, _) in &finding.want.tree.as_ref()?.inputs {
-            if path.is_file() {
-                let name = path_to_text(path.strip_prefix(layout.root()).ok()?);
-                inputs.insert(name, WorkerInput::File(path.clone()));
-            }
+        let mut inputs = self.workspace_files(finding);
+        if !matches!(subsystem.source, Source::Path { .. }) {
+            add_tree(&mut inputs, &here.src, &below(&places.src))?;
         }
-        let below = |path: &Path| path.strip_prefix(WorkerOrder::ROOT).ok().map(path_to_text);
+        let sent = self.sent_dependencies(action, id, build, here, &inputs).await?;
+        let mut variables = sent.variables;
+        for (name, value) in &build.env {
+            let value = value.expand(&places);
+            // Where dependencies are is not for the spec to say: there they come with the source.
+            variables.entry(name.clone()).or_insert(value);
+        }
+        inputs.extend(sent.inputs);
+        let mut path = Vec::new();
+        for tool in self.workspaces.build_needs(id) {
+            let folder = format!("{TOOLS}/{}", tool.file_name());
+            let installed = self.workspaces.layout().installed_artifact(&tool);
+            add_tree(&mut inputs, &installed, &folder)?;
+            path.push(folder);
+        }
         let command =
             |line| WorkerCommand { shell: vec!["sh".into(), "-c".into()], line, may_fail: false };
-        let env = build.env.iter().map(|(name, value)| (name.clone(), value.expand(&places)));
-        Some(WorkerOrder {
-            name: finding.want.id.to_string(),
+        Ok(WorkerOrder {
+            name: id.to_string(),
             commands: build
                 .steps
                 .iter()
                 .map(|step| command(step.expand_in_shell(&places)))
                 .collect(),
-            variables: env.collect(),
-            dir: below(&build_dir(build, &places))?,
+            variables,
+            path,
+            tools: build.tools.keys().cloned().collect(),
+            dir: below(&build_dir(build, &places)),
             folders: vec![OUT.to_owned(), WORK.to_owned()],
             inputs,
             outputs: finding.want.binaries.iter().map(|name| format!("{OUT}/{name}")).collect(),
-            properties,
             timeout: Some(build.timeout),
+            ..WorkerOrder::default()
         })
     }
+
+    /// The files of the workspace that go in.
+    fn workspace_files(&self, finding: &Finding) -> BTreeMap<String, WorkerInput> {
+        let root = self.workspaces.layout().root();
+        let files = finding.want.tree.iter().flat_map(|tree| &tree.inputs);
+        let files = files.map(|(path, _)| path).filter(|path| path.is_file());
+        let named = files.filter_map(|path| {
+            let name = path_to_text(path.strip_prefix(root).ok()?);
+            Some((name, WorkerInput::File(path.clone())))
+        });
+        named.collect()
+    }
+}
+
+/// The path of `place` below the worker's folder.
+fn below(place: &Path) -> String {
+    path_to_text(place.strip_prefix(WorkerOrder::ROOT).unwrap_or(place))
+}
+
+/// Adds all that is in `folder`, but for what git keeps there for itself, to `inputs` below `name`.
+pub(super) fn add_tree(
+    inputs: &mut BTreeMap<String, WorkerInput>,
+    folder: &Path,
+    name: &str,
+) -> Result<(), Fault> {
+    let listed = || -> io::Result<()> {
+        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        entries.retain(|entry| entry.file_name() != ".git");
+        if entries.is_empty() {
+            inputs.insert(name.to_owned(), WorkerInput::EmptyFolder);
+        }
+        for entry in entries {
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            let name = format!("{name}/{}", path_to_text(Path::new(&entry.file_name())));
+            if kind.is_dir() {
+                add_tree(inputs, &path, &name).map_err(io::Error::other)?;
+            } else if kind.is_symlink() {
+                let target = path_to_text(&fs::read_link(&path)?);
+                inputs.insert(name, WorkerInput::Link(target));
+            } else if kind.is_file() {
+                inputs.insert(name, WorkerInput::File(path));
+            }
+        }
+        Ok(())
+    };
+    listed().map_err(|error| Fault::io(format!("cannot read {}", folder.display()), &error))
 }
 
 /// Fetches the binaries of `finding` into `out`. Says whether all were still there; one that was not made is missed
@@ -197,7 +257,15 @@ async fn fetched(
 /// The fault of commands that failed on a worker, as it would be here.
 fn failure(result: &ExecutionResult) -> Fault {
     let code = u8::try_from(result.exit_code).unwrap_or(1);
-    let fault = Fault::new(Kind::Failed, format!("a command exited with code {code}"));
+    let printed = String::from_utf8_lossy(&result.stderr);
+    let lack = printed.lines().find_map(|line| line.strip_prefix(WorkerOrder::LACKS));
+    let fault = match lack {
+        Some(tool) => Fault::new(Kind::Failed, format!("{tool} is not on the worker")).hint(
+            "let `properties` under `remote` name a worker that has it, or build it in the workspace \
+             and name that under `build_needs`",
+        ),
+        None => Fault::new(Kind::Failed, format!("a command exited with code {code}")),
+    };
     match result.worker.is_empty() {
         true => fault.because("it ran on a worker"),
         false => fault.because(format!("it ran on the worker {}", result.worker)),
