@@ -12,12 +12,12 @@ use std::{
 use crate::{
     cache::make_folder,
     disk::Folder,
-    model::{Event, Fault, Kind, path_to_text},
+    model::{BinaryName, Event, Fault, Kind, path_to_text},
     plan::Action,
     probe::Finding,
     provenance::RunClass,
-    reapi::{ExecutionResult, TreeEntry},
-    remote::{RemoteCache, WorkerCommand, WorkerInput, WorkerOrder},
+    reapi::{BlobDigest, ExecutionResult, TreeEntry},
+    remote::{NamedFiles, RemoteCache, WorkerCommand, WorkerInput, WorkerOrder},
     workspace::{Build, Places, Source, Subsystem},
 };
 
@@ -82,9 +82,15 @@ impl Context {
         out: &Path,
     ) -> Result<ByWorker, Fault> {
         let mut is_anew = self.options.force;
+        let tell = |line: &str, _: bool| {
+            self.events.emit(Event::Line { action: action.id, line: line.to_owned() });
+        };
         for _ in 0..=RemoteCache::tries_of_fetching() {
-            let result = remote.run_on_worker(order, is_anew, &self.cancel).await?;
-            self.tell_printed(action, finding, &result)?;
+            let result = remote.run_on_worker(order, is_anew, &tell, &self.cancel).await?;
+            self.log_printed(finding, &result)?;
+            for bytes in result.untold() {
+                String::from_utf8_lossy(bytes).lines().for_each(|line| tell(line, false));
+            }
             if result.exit_code != 0 {
                 return Err(failure(&result));
             }
@@ -101,18 +107,8 @@ impl Context {
             .hint("the server may have too little room"))
     }
 
-    /// What the commands printed: to who watches, and into the log.
-    fn tell_printed(
-        &self,
-        action: &Action,
-        finding: &Finding,
-        result: &ExecutionResult,
-    ) -> Result<(), Fault> {
-        for bytes in [&result.stdout, &result.stderr] {
-            for line in String::from_utf8_lossy(bytes).lines() {
-                self.events.emit(Event::Line { action: action.id, line: line.to_owned() });
-            }
-        }
+    /// What the commands printed, into the log.
+    fn log_printed(&self, finding: &Finding, result: &ExecutionResult) -> Result<(), Fault> {
         if result.stdout.is_empty() && result.stderr.is_empty() {
             return Ok(());
         }
@@ -242,16 +238,15 @@ async fn fetched(
 ) -> Result<bool, Fault> {
     let cannot = |error| Fault::io(format!("cannot write {}", out.display()), &error);
     let folder = Folder::open(out).map_err(cannot)?;
+    let mut names: BTreeMap<BlobDigest, Vec<&BinaryName>> = BTreeMap::new();
     for name in &finding.want.binaries {
         let path = format!("{OUT}/{name}");
         let Some(TreeEntry::File { digest, .. }) = result.outputs.get(&path) else { continue };
         let _ = folder.remove_file(name.as_ref());
-        let mut file = folder.create_new(name.as_ref(), 0o755).map_err(cannot)?;
-        if !remote.fetch_into(*digest, &mut file).await? {
-            return Ok(false);
-        }
+        names.entry(*digest).or_default().push(name);
     }
-    Ok(true)
+    let files = NamedFiles { folder: &folder, names };
+    remote.fetch_into(files.digests(), &files).await
 }
 
 /// The fault of commands that failed on a worker, as it would be here.

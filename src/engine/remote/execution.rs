@@ -6,28 +6,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-
-use super::{RemoteCache, WorkerOrder};
+use super::{RemoteCache, WorkerOrder, files::IntoCache};
 use crate::{
     cache::IncomingOutputs,
     model::{Fault, Kind, Sha256},
     process::Cancel,
     reapi::{
-        BlobDigest, Connection, ExecutionOrder, ExecutionProgress, ExecutionResult, RemoteAction,
+        BlobDigest, BlobSink, Connection, ExecutionOrder, ExecutionProgress, ExecutionResult, PrintedSink, RemoteAction,
         TreeEntry, Trouble, TroubleKind,
     },
 };
 
-/// How many files come at once.
-const AT_ONCE: usize = 8;
 /// How long what is executed may wait for a worker.
 const QUEUE: Duration = Duration::from_secs(600);
 /// How often what was executed is asked for again because its files are gone already.
 const AGAIN: u32 = 2;
 
 impl RemoteCache {
-    /// Has `order` run by a worker. What it made is fetched later, by [`Self::fetch_made`].
+    /// Has `order` run by a worker. What it made is fetched later, by [`Self::fetch_made`]. Lines that it prints go to
+    /// `printed` while it runs, if the server passes them on.
     ///
     /// # Errors
     /// `Store` if no worker can be had; `Timeout` if it took too long; `Interrupted` if the run was stopped. That a
@@ -36,6 +33,7 @@ impl RemoteCache {
         &self,
         order: &WorkerOrder,
         is_anew: bool,
+        printed: PrintedSink<'_>,
         cancel: &Cancel,
     ) -> Result<ExecutionResult, Fault> {
         let slots = self.slots.acquire();
@@ -65,6 +63,7 @@ impl RemoteCache {
             blobs: &blobs,
             is_anew: is_anew || self.rights.unread.is_some(),
             queue: QUEUE,
+            printed: Some(printed),
         };
         let mut progress = ExecutionProgress::default();
         let stopped = tokio::select! {
@@ -101,36 +100,32 @@ impl RemoteCache {
         let sizes: BTreeMap<Sha256, u64> = digests.collect();
         let mut patience = ServerPatience::new(connection);
         let taken = loop {
-            let takes = incoming.missing().into_iter().map(|sha256| {
+            let wanted = incoming.missing().into_iter().map(|sha256| {
                 let size = sizes.get(&sha256).copied().unwrap_or_default();
-                fetch_file(connection, BlobDigest { sha256, size }, incoming)
+                BlobDigest { sha256, size }
             });
-            let takes: Vec<_> = takes.collect();
-            let taken = stream::iter(takes).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await;
+            let taken = connection.read_all(wanted.collect::<Vec<_>>(), &IntoCache(incoming)).await;
             if !patience.is_for(taken.as_ref().err()).await {
                 break taken;
             }
         };
-        match taken {
-            Ok(_) => Ok(true),
-            Err(trouble) if trouble.kind == TroubleKind::Absent => Ok(false),
-            Err(trouble) => {
-                let what = format!("what a worker of {} made cannot be fetched", self.identity());
-                Err(Fault::new(Kind::Store, what).because(trouble.why))
-            }
-        }
+        self.fetched(taken)
     }
 
-    /// Fetches one file that a worker made into `file`. Says whether it was still there.
+    /// Fetches files that a worker made into `sink`. Says whether all were still there.
     ///
     /// # Errors
-    /// `Store` if it cannot be fetched.
+    /// `Store` if they cannot be fetched.
     pub async fn fetch_into(
         &self,
-        digest: BlobDigest,
-        file: &mut (dyn std::io::Write + Send),
+        digests: Vec<BlobDigest>,
+        sink: &dyn BlobSink,
     ) -> Result<bool, Fault> {
-        match self.worker_connection().await?.read(digest, file).await {
+        self.fetched(self.worker_connection().await?.read_all(digests, sink).await)
+    }
+
+    fn fetched(&self, taken: Result<(), Trouble>) -> Result<bool, Fault> {
+        match taken {
             Ok(()) => Ok(true),
             Err(trouble) if trouble.kind == TroubleKind::Absent => Ok(false),
             Err(trouble) => {
@@ -239,17 +234,4 @@ async fn execute_patiently(
             return done;
         }
     }
-}
-
-/// Fetches one file into the user's cache.
-pub(super) async fn fetch_file(
-    connection: &Connection,
-    digest: BlobDigest,
-    incoming: &IncomingOutputs<'_>,
-) -> Result<(), Trouble> {
-    let local =
-        |error: std::io::Error| Trouble { kind: TroubleKind::Local, why: error.to_string() };
-    let mut file = incoming.begin(digest.sha256).map_err(local)?;
-    connection.read(digest, &mut file).await?;
-    incoming.keep(digest.sha256).map_err(local)
 }

@@ -86,6 +86,7 @@ impl RemoteCache {
             path: path.clone(),
             digest: blob.digest,
             is_executable: path != Stamp::FILE,
+            contents: None,
         };
         let outputs = ActionOutputs {
             files: blobs.iter().map(output).collect(),

@@ -7,6 +7,7 @@
 //! server that is down, slow, full or lies costs a build. After the first such trouble the run asks no more.
 
 mod execution;
+mod files;
 mod keep;
 mod key;
 mod lookup;
@@ -35,6 +36,7 @@ use crate::{
     workspace::Workspaces,
 };
 
+pub use files::NamedFiles;
 pub use key::machine_in_keys;
 pub use lookup::RemoteMention;
 pub use order::{WorkerCommand, WorkerInput, WorkerOrder};

@@ -97,9 +97,12 @@ impl<'w> TaskRun<'_, 'w> {
         frame: &RunScope<'_>,
     ) -> Result<RecordOrigin, Fault> {
         let mut is_anew = self.engine.options.force;
+        let tell = |line: &str, is_error: bool| {
+            self.report(&scene.label, TaskEvent::Printed(line, is_error));
+        };
         for _ in 0..=RemoteCache::tries_of_fetching() {
             let stop = frame.cancel.part();
-            let mut run = std::pin::pin!(remote.run_on_worker(order, is_anew, &stop));
+            let mut run = std::pin::pin!(remote.run_on_worker(order, is_anew, &tell, &stop));
             let result = tokio::select! {
                 result = &mut run => result?,
                 fault = frame.expired(&self.invocation.name) => {
@@ -108,7 +111,9 @@ impl<'w> TaskRun<'_, 'w> {
                     return Err(fault);
                 }
             };
-            self.pass_on(scene, &result);
+            for (bytes, is_error) in result.untold().into_iter().zip([false, true]) {
+                String::from_utf8_lossy(bytes).lines().for_each(|line| tell(line, is_error));
+            }
             if result.exit_code != 0 {
                 return Err(self.failure(order, &result));
             }
@@ -125,15 +130,6 @@ impl<'w> TaskRun<'_, 'w> {
         }
         let what = format!("what {} made on a worker is gone before it is here", order.name);
         Err(Fault::new(Kind::Store, what).hint("the server may have too little room"))
-    }
-
-    /// Tells what the commands printed.
-    fn pass_on(&self, scene: &PreparedTask<'_, 'w>, result: &ExecutionResult) {
-        for (bytes, is_error) in [(&result.stdout, false), (&result.stderr, true)] {
-            for line in String::from_utf8_lossy(bytes).lines() {
-                self.report(&scene.label, TaskEvent::Printed(line, is_error));
-            }
-        }
     }
 
     /// The fault of commands that failed on a worker, as it would be here.
