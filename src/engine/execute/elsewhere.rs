@@ -36,6 +36,8 @@ pub(super) struct ByWorker {
     pub(super) class: RunClass,
     /// The cache that it may be of.
     pub(super) cache: Option<String>,
+    /// What the worker is.
+    pub(super) properties: String,
 }
 
 impl Context {
@@ -95,10 +97,17 @@ impl Context {
                 return Err(failure(&result));
             }
             if fetched(finding, &result, remote, out).await? {
+                let property = |(name, value): (&String, &String)| format!("{name}={value}");
+                let properties: Vec<_> = order.properties.iter().map(property).collect();
+                let properties = properties.join(" ");
                 return Ok(match remote.is_read() {
                     // It may have been known before, which is a claim of who may write there.
-                    true => ByWorker { class: RunClass::Untrusted, cache: Some(remote.identity()) },
-                    false => ByWorker { class: self.options.classes.own, cache: None },
+                    true => ByWorker {
+                        class: RunClass::Untrusted,
+                        cache: Some(remote.identity()),
+                        properties,
+                    },
+                    false => ByWorker { class: self.options.classes.own, cache: None, properties },
                 });
             }
             is_anew = true;

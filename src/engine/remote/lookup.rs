@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
-use super::{NamedFiles, RemoteCache};
+use super::{NamedFiles, RemoteCache, RemoteRights};
 use crate::{
     cache::stage,
     manifest::parse_stamp,
@@ -28,16 +28,29 @@ const AT_ONCE: usize = 8;
 const MOST_OF_STAMP: u64 = 1 << 20;
 
 /// A remote cache that is only spoken of: verbs that look run no tool, and without that nobody knows a key.
-pub struct RemoteMention(pub String);
+pub struct RemoteMention {
+    /// Which cache.
+    pub identity: String,
+    /// What a run may do with it.
+    pub rights: RemoteRights,
+}
+
+impl RemoteMention {
+    /// What the name of each begins with, where it is one of the places that were looked at.
+    pub const LABEL: &'static str = "remote cache ";
+}
 
 #[async_trait]
 impl RemoteLookup for RemoteMention {
     fn label(&self) -> String {
-        format!("remote cache {}", self.0)
+        format!("{}{}", Self::LABEL, self.identity)
     }
 
     async fn look_up(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer> {
-        let found = "asked before it is built; the key holds what its tools say then".to_owned();
+        let found = match self.rights.unread {
+            None => "asked before it is built; the key holds what its tools say then".to_owned(),
+            Some(why) => format!("not asked: {why}"),
+        };
         let answer = || RemoteAnswer { found: found.clone(), ..RemoteAnswer::default() };
         wants.iter().map(|want| (want.id.clone(), answer())).collect()
     }
@@ -46,7 +59,7 @@ impl RemoteLookup for RemoteMention {
 #[async_trait]
 impl RemoteLookup for RemoteCache {
     fn label(&self) -> String {
-        format!("remote cache {}", self.identity())
+        format!("{}{}", RemoteMention::LABEL, self.identity())
     }
 
     async fn look_up(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer> {
