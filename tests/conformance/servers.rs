@@ -50,6 +50,13 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Kills it, with no time to put anything in order.
+    pub fn kill(&mut self) {
+        let _ = (self.child.kill(), self.child.wait());
+    }
+}
+
 fn listens(child: &mut Child, port: u16) -> bool {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(60) {

@@ -168,24 +168,50 @@ impl Connection {
         let mut client = self.bytestream();
         let opened = self.within_patience(client.read(self.request(request))).await?;
         let mut stream = opened?.into_inner();
-        let mut decoder = match is_compressed {
-            true => Some(
-                zstd::stream::write::Decoder::new(&mut *taken).map_err(|error| local(&error))?,
+        let mut pieces = match is_compressed {
+            true => Pieces::Packed(
+                zstd::stream::write::Decoder::new(taken).map_err(|error| local(&error))?,
             ),
-            false => None,
+            false => Pieces::Plain(taken),
         };
         while let Some(piece) = self.within_patience(stream.message()).await?? {
-            let written = match &mut decoder {
-                Some(decoder) => decoder.write_all(&piece.data),
-                None => taken.write_all(&piece.data),
-            };
-            if let Err(error) = written {
-                drop(decoder);
-                return Err(taken.trouble(&error).into());
+            if let Err(error) = pieces.take(&piece.data) {
+                return Err(pieces.taken().trouble(&error).into());
             }
         }
-        let flushed = decoder.map_or(Ok(()), |mut decoder| decoder.flush());
-        flushed.map_err(|error| taken.trouble(&error).into())
+        match pieces.flush() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(pieces.taken().trouble(&error).into()),
+        }
+    }
+}
+
+/// The pieces of a stream, as they come.
+enum Pieces<'a, 'b> {
+    Plain(&'a mut TakenBytes<'b>),
+    Packed(zstd::stream::write::Decoder<'static, &'a mut TakenBytes<'b>>),
+}
+
+impl<'a, 'b> Pieces<'a, 'b> {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(taken) => taken.write_all(bytes),
+            Self::Packed(decoder) => decoder.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Packed(decoder) => decoder.flush(),
+        }
+    }
+
+    fn taken(self) -> &'a mut TakenBytes<'b> {
+        match self {
+            Self::Plain(taken) => taken,
+            Self::Packed(decoder) => decoder.into_inner(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use futures_util::{
-    StreamExt,
+    StreamExt, future,
     stream::{self, BoxStream, SelectAll},
 };
 use reapi_protocol::{google::bytestream::ReadRequest, reapi};
@@ -61,7 +61,10 @@ impl<'a> PrintedStreams<'a> {
                 Ok(answer) => answer.into_inner().boxed(),
                 Err(_) => stream::empty().boxed(),
             });
-            let pieces = pieces.map_while(Result::ok).map(move |piece| (which, piece.data));
+            // What breaks off is told with the result.
+            let pieces = pieces.take_while(|piece| future::ready(piece.is_ok()));
+            let pieces = pieces
+                .filter_map(move |piece| future::ready(piece.ok().map(|it| (which, it.data))));
             self.streams.push(pieces.boxed());
         }
     }

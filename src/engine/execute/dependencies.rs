@@ -27,6 +27,8 @@ const MODULES: &str = ".forge-modules";
 const CRATES: &str = ".forge-crates";
 /// Where cargo's own files are there.
 const CARGO: &str = ".forge-cargo";
+/// Where what is sent and has no place of its own is here, in the folder for binaries, until the worker is done.
+pub(super) const KEPT: &str = ".forge-sent";
 
 /// What is sent with a source, and the variables that say where it is.
 #[derive(Default)]
@@ -145,8 +147,7 @@ impl Seeker<'_> {
         let Some(manifest) = self.cargo_manifest() else { return Ok(()) };
         self.require("cargo", "commit what `cargo vendor` makes, and its configuration")?;
         self.context.phase(self.action, "fetching its crates");
-        // The folder for binaries is emptied of what is none.
-        let folder = self.here.out.join(CRATES);
+        let folder = self.here.out.join(KEPT).join(CRATES);
         let (manifest, into) = (manifest.display().to_string(), folder.display().to_string());
         let words =
             ["vendor", "--locked", "--versioned-dirs", "--manifest-path", &manifest, &into];
@@ -155,7 +156,7 @@ impl Seeker<'_> {
             return Ok(());
         }
         let configuration = vendor_configuration(&said, &into);
-        let file = self.here.out.join("config.toml");
+        let file = self.here.out.join(KEPT).join("config.toml");
         fs::write(&file, configuration)
             .map_err(|error| Fault::io(format!("cannot write {}", file.display()), &error))?;
         sent.inputs.insert(format!("{CARGO}/config.toml"), WorkerInput::File(file));

@@ -21,7 +21,7 @@ use crate::{
     workspace::{Build, Places, Source, Subsystem},
 };
 
-use super::{Context, build::build_dir};
+use super::{Context, build::build_dir, dependencies::KEPT};
 
 /// Where binaries are put, below the worker's folder.
 const OUT: &str = ".forge-out";
@@ -65,7 +65,10 @@ impl Context {
         };
         let order = self.worker_order(action, finding, build, places).await.map_err(within)?;
         let order = WorkerOrder { properties, ..order };
-        match self.on_worker(action, finding, &order, remote, &places.out).await {
+        let done = self.on_worker(action, finding, &order, remote, &places.out).await;
+        // It is no binary.
+        let _ = fs::remove_dir_all(places.out.join(KEPT));
+        match done {
             Err(fault) if fault.kind == Kind::Store && remote.falls_back() => {
                 let line = format!("it is built here: {fault}");
                 self.events.emit(Event::Line { action: action.id, line });

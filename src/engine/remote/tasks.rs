@@ -137,8 +137,8 @@ impl RemoteCache {
             }
             let result = ActionOutputs { files, worker: cache.builder.id().to_owned() };
             let written = async {
-                let mut sent = connection.write(&blobs).await?;
-                sent += connection.write(&action.blobs()).await?;
+                blobs.extend(action.blobs());
+                let sent = connection.write(&blobs).await?;
                 connection.keep_result(action.digest(), &result).await?;
                 Ok::<_, Trouble>(sent)
             };
