@@ -169,10 +169,10 @@ impl Connection {
         let opened = self.within_patience(client.read(self.request(request))).await?;
         let mut stream = opened?.into_inner();
         let mut pieces = match is_compressed {
-            true => Pieces::Packed(
+            true => StreamPieces::Packed(
                 zstd::stream::write::Decoder::new(taken).map_err(|error| local(&error))?,
             ),
-            false => Pieces::Plain(taken),
+            false => StreamPieces::Plain(taken),
         };
         while let Some(piece) = self.within_patience(stream.message()).await?? {
             if let Err(error) = pieces.take(&piece.data) {
@@ -187,12 +187,12 @@ impl Connection {
 }
 
 /// The pieces of a stream, as they come.
-enum Pieces<'a, 'b> {
+enum StreamPieces<'a, 'b> {
     Plain(&'a mut TakenBytes<'b>),
     Packed(zstd::stream::write::Decoder<'static, &'a mut TakenBytes<'b>>),
 }
 
-impl<'a, 'b> Pieces<'a, 'b> {
+impl<'a, 'b> StreamPieces<'a, 'b> {
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(taken) => taken.write_all(bytes),

@@ -140,7 +140,7 @@ impl Connection {
         let written = loop {
             let name = format!("{}uploads/{}/{form}/{}", self.prefix(), uuid(), blob.digest);
             let sent = Arc::new(AtomicU64::new(0));
-            let upload = Upload::new(name, blob, sent.clone(), is_compressed)?;
+            let upload = BlobUpload::new(name, blob, sent.clone(), is_compressed)?;
             let mut client = self.bytestream();
             let request = self.request(upload.pieces());
             let status = match self.while_moving(&sent, client.write(request)).await? {
@@ -165,7 +165,7 @@ impl Connection {
 }
 
 /// A blob on its way.
-struct Upload {
+struct BlobUpload {
     name: String,
     file: Box<dyn tokio::io::AsyncRead + Send + Unpin>,
     /// How many bytes are not read yet.
@@ -177,7 +177,7 @@ struct Upload {
     sent: Arc<AtomicU64>,
 }
 
-impl Upload {
+impl BlobUpload {
     fn new(
         name: String,
         blob: &RemoteBlob,

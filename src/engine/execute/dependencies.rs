@@ -38,7 +38,7 @@ pub(super) struct SentDependencies {
 }
 
 /// A build whose dependencies are looked for.
-struct Seeker<'a> {
+struct DependencySearch<'a> {
     context: &'a Context,
     action: &'a Action,
     id: &'a ArtifactId,
@@ -58,19 +58,19 @@ impl Context {
         here: &Places,
         inputs: &BTreeMap<String, WorkerInput>,
     ) -> Result<SentDependencies, Fault> {
-        let seeker = Seeker { context: self, action, id, build, here, inputs };
+        let search = DependencySearch { context: self, action, id, build, here, inputs };
         let mut sent = SentDependencies::default();
         if build.tools.contains_key("go") {
-            seeker.add_modules(&mut sent).await?;
+            search.add_modules(&mut sent).await?;
         }
         if build.tools.contains_key("cargo") {
-            seeker.add_crates(&mut sent).await?;
+            search.add_crates(&mut sent).await?;
         }
         Ok(sent)
     }
 }
 
-impl Seeker<'_> {
+impl DependencySearch<'_> {
     async fn add_modules(&self, sent: &mut SentDependencies) -> Result<(), Fault> {
         let root = WorkerOrder::ROOT;
         let fixed = [
