@@ -98,7 +98,12 @@ fn a_server_with_tokens_lets_those_write_who_may() {
     assert_eq!(run.json()["remote"]["written"], 2, "{run}");
     // Anybody with a token reads.
     let second = first.clone_fresh();
-    let run = on_github(with(second.forge("ensure"), &other), &second, "pull_request", "refs/pull/7/merge");
+    let run = on_github(
+        with(second.forge("ensure"), &other),
+        &second,
+        "pull_request",
+        "refs/pull/7/merge",
+    );
     run.succeeds().says("2 remote");
     assert_eq!(second.run_binary("large"), "large\n");
     // Nobody without.

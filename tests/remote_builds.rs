@@ -83,15 +83,17 @@ fn what_a_build_needs_is_sent_and_comes_first_on_its_path() {
     let folder = tempfile::tempdir().expect("a folder");
     let engine = engine(folder.path());
     let spec = "source: { path: code/tool }\nbuild_needs: [hello]\nbuild:\n  remote: true\n  tools: [hello]\n  run: ['hello > made', 'printf \"#!/bin/sh\\necho %s\\n\" \"$(cat made)\" > {{ out }}/tool']\n";
-    let sandbox =
-        workspace(engine.port, "", "  x: 'true'\n").file("code/tool/x", "x").spec("tool", "v1", spec);
+    let sandbox = workspace(engine.port, "", "  x: 'true'\n")
+        .file("code/tool/x", "x")
+        .spec("tool", "v1", spec);
     let run = sandbox.forge("ensure tool --json").succeeds();
     assert_eq!(run.json()["remote"]["executed"], 1, "{run}");
     assert_eq!(sandbox.run_binary("tool"), "hello v1\n");
     // A worker of another kind cannot run it, so it is built here.
     let other = ", properties: { OSFamily: plan9 }";
-    let other =
-        workspace(engine.port, other, "  x: 'true'\n").file("code/tool/x", "x").spec("tool", "v1", spec);
+    let other = workspace(engine.port, other, "  x: 'true'\n")
+        .file("code/tool/x", "x")
+        .spec("tool", "v1", spec);
     other.forge("explain tool").succeeds().says("the worker is another");
     let run = other.forge("ensure tool --json").succeeds();
     assert_eq!(run.json()["remote"]["executed"], 0, "{run}");
@@ -105,8 +107,9 @@ fn a_worker_without_a_tool_is_said_by_the_name_of_the_tool() {
     let folder = tempfile::tempdir().expect("a folder");
     let engine = engine(folder.path());
     let spec = "source: { path: code/tool }\nbuild: { remote: true, tools: [no-such-tool-1], run: ['true'] }\n";
-    let sandbox =
-        workspace(engine.port, "", "  x: 'true'\n").file("code/tool/x", "x").spec("tool", "v1", spec);
+    let sandbox = workspace(engine.port, "", "  x: 'true'\n")
+        .file("code/tool/x", "x")
+        .spec("tool", "v1", spec);
     let run = sandbox.forge("ensure tool").exits(1);
     run.says("no-such-tool-1 is not on the worker").says("properties");
 }
@@ -151,7 +154,8 @@ impl GoProxy {
 
 const GREET: &str = "package greet\n\nimport \"example.com/Words\"\n\nfunc Hello() string { return \"hello \" + words.World }\n";
 const MAIN: &str = "package main\n\nimport (\n\t\"os\"\n\n\t\"example.com/greet\"\n)\n\nfunc main() { os.Stdout.WriteString(greet.Hello() + \"\\n\") }\n";
-const REQUIRES: &str = "go 1.21\n\nrequire example.com/greet v1.0.0\n\nrequire example.com/Words v0.2.0 // indirect\n";
+const REQUIRES: &str =
+    "go 1.21\n\nrequire example.com/greet v1.0.0\n\nrequire example.com/Words v0.2.0 // indirect\n";
 
 /// With a module, one that it requires, and one that it requires by that; and a program as a module.
 fn modules(sandbox: &Sandbox) -> GoProxy {
@@ -208,8 +212,16 @@ fn a_go_program_with_modules_is_built_without_a_network() {
     let engine = start_engine_with(folder.path(), 2, &[(root.trim(), "/opt/go")]);
     let path = "env: { PATH: '/opt/go/bin:/usr/bin:/bin' }";
     let sandbox = workspace(engine.port, "", "  x: 'true'\n")
-        .spec("hello", "v1.0.0", &format!("source: {{ path: code/hello }}\nbuild: {{ go: ., remote: true, {path} }}\n"))
-        .spec("tool", "v1.2.0", &format!("build: {{ go: {{ module: example.com/tool }}, remote: true, {path} }}\n"));
+        .spec(
+            "hello",
+            "v1.0.0",
+            &format!("source: {{ path: code/hello }}\nbuild: {{ go: ., remote: true, {path} }}\n"),
+        )
+        .spec(
+            "tool",
+            "v1.2.0",
+            &format!("build: {{ go: {{ module: example.com/tool }}, remote: true, {path} }}\n"),
+        );
     let proxy = modules(&sandbox);
     for (name, made) in [("hello", "hello world\n"), ("tool", "hello world\n")] {
         sandbox.forge(&format!("plan {name}")).succeeds().says("built on a worker");
@@ -225,7 +237,8 @@ fn a_go_program_with_modules_is_built_without_a_network() {
 
 /// The entry of `name` in forge's own lock file.
 fn locked_crate(name: &str) -> (String, String) {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
     let entry = text.split("[[package]]").find(|it| it.contains(&format!("name = \"{name}\"\n")));
     let entry = entry.expect("a crate that forge has, too").trim().to_owned();
     let version = entry.lines().find_map(|line| line.strip_prefix("version = \"")).unwrap();
@@ -257,9 +270,8 @@ fn a_rust_program_with_crates_is_built_without_a_network() {
         .spec("tool", "v1.0.0", spec);
     // Its crate is here already, since forge has it, too.
     let home = std::env::var("HOME").unwrap_or_default();
-    let place = |name: &str, below: &str| {
-        std::env::var(name).unwrap_or_else(|_| format!("{home}/{below}"))
-    };
+    let place =
+        |name: &str, below: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{below}"));
     let ensure = sandbox
         .forge("ensure tool --json")
         .env("CARGO_HOME", place("CARGO_HOME", ".cargo"))

@@ -67,7 +67,8 @@ fn many_small_files_go_and_come_in_one_message() {
     server.forget_calls();
     let second = another(&first);
     second.forge("run make").succeeds().says("1 fetched");
-    let calls = [("BatchReadBlobs", 1), ("GetActionResult", 1), ("GetCapabilities", 1), ("Read", 1)];
+    let calls =
+        [("BatchReadBlobs", 1), ("GetActionResult", 1), ("GetCapabilities", 1), ("Read", 1)];
     assert_eq!(counts(&server), expected(&calls));
     assert_eq!(second.read("out/49"), format!("{}49\n", "\0".repeat(10)));
 }
@@ -226,10 +227,13 @@ fn the_size_of_a_file_is_no_matter_for_memory() {
     let mib = std::env::var("FORGE_TEST_LARGE_MIB").ok().and_then(|text| text.parse().ok());
     let mib: u64 = mib.unwrap_or(150);
     let cache = folder.path().join("cas").display().to_string();
-    let server = crate::conformance::servers::Running::start("buildbox-casd", folder.path(), |port| {
-        vec!["--bind".into(), format!("127.0.0.1:{port}"), cache.clone()]
-    });
-    let spec = format!("source: {{ path: code }}\nbuild:\n  run:\n    - cp large.sh {{{{ out }}}}/large\n    - head -c {mib}M /dev/urandom >> {{{{ out }}}}/large\n");
+    let server =
+        crate::conformance::servers::Running::start("buildbox-casd", folder.path(), |port| {
+            vec!["--bind".into(), format!("127.0.0.1:{port}"), cache.clone()]
+        });
+    let spec = format!(
+        "source: {{ path: code }}\nbuild:\n  run:\n    - cp large.sh {{{{ out }}}}/large\n    - head -c {mib}M /dev/urandom >> {{{{ out }}}}/large\n"
+    );
     let first = Sandbox::new()
         .head("project: demo")
         .head(&format!("remote: {{ cache: \"grpc://127.0.0.1:{}\", timeout: 30s }}", server.port))

@@ -118,4 +118,3 @@ pub(super) fn sha256(found: &digest::Digest) -> Sha256 {
 pub(super) fn local(error: &io::Error) -> Trouble {
     Trouble::new(TroubleKind::Local, error.to_string())
 }
-

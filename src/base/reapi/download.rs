@@ -96,7 +96,10 @@ impl Connection {
                 return Err(Trouble::from_status(&status));
             }
             let found = digest::digest(&digest::SHA256, &given.data);
-            compared(*digest, BlobDigest { sha256: sha256(&found), size: given.data.len() as u64 })?;
+            compared(
+                *digest,
+                BlobDigest { sha256: sha256(&found), size: given.data.len() as u64 },
+            )?;
             let mut file = sink.begin(*digest).map_err(|error| local(&error))?;
             file.write_all(&given.data).map_err(|error| local(&error))?;
             drop(file);
@@ -124,10 +127,7 @@ impl Connection {
         if digest.size > 0 {
             self.read_stream(digest, &mut taken).await?;
         }
-        compared(
-            digest,
-            BlobDigest { size: taken.size, sha256: sha256(&taken.hasher.finish()) },
-        )
+        compared(digest, BlobDigest { size: taken.size, sha256: sha256(&taken.hasher.finish()) })
     }
 
     /// Reads a blob to its end, going on where a stream breaks.
@@ -218,10 +218,9 @@ impl<'a, 'b> StreamPieces<'a, 'b> {
 fn compared(wanted: BlobDigest, found: BlobDigest) -> Result<(), Trouble> {
     match found == wanted {
         true => Ok(()),
-        false => Err(Trouble::new(
-            TroubleKind::Wrong,
-            format!("it gave {found} for the blob {wanted}"),
-        )),
+        false => {
+            Err(Trouble::new(TroubleKind::Wrong, format!("it gave {found} for the blob {wanted}")))
+        }
     }
 }
 

@@ -207,8 +207,8 @@ impl Connection {
             };
             *heard = Instant::now();
             let metadata = operation.metadata.as_ref();
-            let metadata = metadata
-                .and_then(|any| reapi::ExecuteOperationMetadata::decode(&*any.value).ok());
+            let metadata =
+                metadata.and_then(|any| reapi::ExecuteOperationMetadata::decode(&*any.value).ok());
             if let Some(metadata) = &metadata {
                 printed.follow(self, metadata);
             }

@@ -129,8 +129,8 @@ impl DependencySearch<'_> {
     /// of those that have them with their code.
     fn module_folders(&self, sums: &[PathBuf]) -> BTreeSet<PathBuf> {
         let dir = build_dir(self.build, self.here);
-        let around = dir.ancestors().take_while(|folder| folder.starts_with(&self.here.root));
-        let around = around.into_iter().find(|folder| folder.join("go.mod").is_file());
+        let mut around = dir.ancestors().take_while(|folder| folder.starts_with(&self.here.root));
+        let around = around.find(|folder| folder.join("go.mod").is_file());
         let folders: BTreeSet<PathBuf> = match around {
             Some(_) if sums.is_empty() => BTreeSet::new(),
             Some(folder) => [folder.to_owned()].into(),
@@ -149,8 +149,7 @@ impl DependencySearch<'_> {
         self.context.phase(self.action, "fetching its crates");
         let folder = self.here.out.join(KEPT).join(CRATES);
         let (manifest, into) = (manifest.display().to_string(), folder.display().to_string());
-        let words =
-            ["vendor", "--locked", "--versioned-dirs", "--manifest-path", &manifest, &into];
+        let words = ["vendor", "--locked", "--versioned-dirs", "--manifest-path", &manifest, &into];
         let said = self.said("cargo", &words, &self.here.src).await?;
         if !folder.is_dir() {
             return Ok(());
@@ -193,9 +192,12 @@ impl DependencySearch<'_> {
         let folders = self.context.tool_folders(self.id);
         match is_program(self.context.runner.environment(), tool, &folders) {
             true => Ok(()),
-            false => Err(Fault::new(crate::model::Kind::Failed, format!("{tool} is not installed"))
-                .because("workers have no network, so what this build fetches is fetched here, with it")
-                .hint(format!("install {tool} and put it on PATH, or {instead}"))),
+            false => Err(Fault::new(
+                crate::model::Kind::Failed,
+                format!("{tool} is not installed"),
+            )
+            .because("workers have no network, so what this build fetches is fetched here, with it")
+            .hint(format!("install {tool} and put it on PATH, or {instead}"))),
         }
     }
 
@@ -219,7 +221,8 @@ impl DependencySearch<'_> {
             timeout: Some(build.timeout),
             ..Command::new(CommandLine::Argv(words), folder)
         };
-        let temporary = context.sandbox_of(build).map(|_| context.temporary_folder()).transpose()?;
+        let temporary =
+            context.sandbox_of(build).map(|_| context.temporary_folder()).transpose()?;
         if let Some(temporary) = &temporary {
             let dir = if subsystem.source == Source::None { &here.out } else { &here.src };
             command.sandbox = context.sandbox(subsystem, build, here, dir, temporary.path());

@@ -217,27 +217,33 @@ pub(super) fn add_tree(
     folder: &Path,
     name: &str,
 ) -> Result<(), Fault> {
-    let listed = || -> io::Result<()> {
-        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-        entries.retain(|entry| entry.file_name() != ".git");
-        if entries.is_empty() {
-            inputs.insert(name.to_owned(), WorkerInput::EmptyFolder);
+    add_entries(inputs, folder, name)
+        .map_err(|error| Fault::io(format!("cannot read {}", folder.display()), &error))
+}
+
+fn add_entries(
+    inputs: &mut BTreeMap<String, WorkerInput>,
+    folder: &Path,
+    name: &str,
+) -> io::Result<()> {
+    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    entries.retain(|entry| entry.file_name() != ".git");
+    if entries.is_empty() {
+        inputs.insert(name.to_owned(), WorkerInput::EmptyFolder);
+    }
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let name = format!("{name}/{}", path_to_text(Path::new(&entry.file_name())));
+        if kind.is_dir() {
+            add_entries(inputs, &path, &name)?;
+        } else if kind.is_symlink() {
+            let target = path_to_text(&fs::read_link(&path)?);
+            inputs.insert(name, WorkerInput::Link(target));
+        } else if kind.is_file() {
+            inputs.insert(name, WorkerInput::File(path));
         }
-        for entry in entries {
-            let (path, kind) = (entry.path(), entry.file_type()?);
-            let name = format!("{name}/{}", path_to_text(Path::new(&entry.file_name())));
-            if kind.is_dir() {
-                add_tree(inputs, &path, &name).map_err(io::Error::other)?;
-            } else if kind.is_symlink() {
-                let target = path_to_text(&fs::read_link(&path)?);
-                inputs.insert(name, WorkerInput::Link(target));
-            } else if kind.is_file() {
-                inputs.insert(name, WorkerInput::File(path));
-            }
-        }
-        Ok(())
-    };
-    listed().map_err(|error| Fault::io(format!("cannot read {}", folder.display()), &error))
+    }
+    Ok(())
 }
 
 /// Fetches the binaries of `finding` into `out`. Says whether all were still there; one that was not made is missed

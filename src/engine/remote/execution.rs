@@ -12,8 +12,8 @@ use crate::{
     model::{Fault, Kind, Sha256},
     process::Cancel,
     reapi::{
-        BlobDigest, BlobSink, Connection, ExecutionOrder, ExecutionProgress, ExecutionResult, PrintedSink, RemoteAction,
-        TreeEntry, Trouble, TroubleKind,
+        BlobDigest, BlobSink, Connection, ExecutionOrder, ExecutionProgress, ExecutionResult,
+        PrintedSink, RemoteAction, TreeEntry, Trouble, TroubleKind,
     },
 };
 

@@ -11,7 +11,8 @@ use reapi_protocol::{
     prost_types::Any,
     reapi::{
         Action, ActionResult, Command, Digest, Directory, ExecuteOperationMetadata, ExecuteRequest,
-        ExecuteResponse, ExecutedActionMetadata, OutputFile, WaitExecutionRequest, execution_server::Execution,
+        ExecuteResponse, ExecutedActionMetadata, OutputFile, WaitExecutionRequest,
+        execution_server::Execution,
     },
 };
 use tonic::{Request, Response, Status, async_trait};
@@ -99,7 +100,9 @@ impl Services {
             ..ExecuteOperationMetadata::default()
         };
         let metadata = Any {
-            type_url: "type.googleapis.com/build.bazel.remote.execution.v2.ExecuteOperationMetadata".into(),
+            type_url:
+                "type.googleapis.com/build.bazel.remote.execution.v2.ExecuteOperationMetadata"
+                    .into(),
             value: metadata.encode_to_vec(),
         };
         let first = Operation { metadata: Some(metadata), ..under_way(&name) };

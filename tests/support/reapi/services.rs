@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use prost::Message;
 use reapi_protocol::{
     google::{
         bytestream::{
@@ -25,12 +26,10 @@ use reapi_protocol::{
         RegisterChunkMappingRequest, RegisterChunkMappingResponse, ServerCapabilities,
         SpliceBlobRequest, SpliceBlobResponse, SplitBlobRequest, SplitBlobResponse,
         UpdateActionResultRequest, action_cache_server::ActionCache, batch_read_blobs_response,
-        batch_update_blobs_response,
-        capabilities_server::Capabilities,
+        batch_update_blobs_response, capabilities_server::Capabilities,
         content_addressable_storage_server::ContentAddressableStorage,
     },
 };
-use prost::Message;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::{Misconduct, PRINTED, ReapiWorld};
@@ -331,7 +330,8 @@ impl ByteStream for Services {
         let committed_size = i64::try_from(bytes.len()).expect("a size");
         if name.contains("compressed-blobs/zstd/") {
             assert!(self.world().compresses);
-            bytes = zstd::decode_all(&*bytes).map_err(|e| Status::invalid_argument(e.to_string()))?;
+            bytes =
+                zstd::decode_all(&*bytes).map_err(|e| Status::invalid_argument(e.to_string()))?;
         }
         self.keep(&digest, bytes.into())?;
         Ok(Response::new(WriteResponse { committed_size }))
