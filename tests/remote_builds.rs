@@ -112,6 +112,9 @@ fn a_worker_without_a_tool_is_said_by_the_name_of_the_tool() {
         .spec("tool", "v1", spec);
     let run = sandbox.forge("ensure tool").exits(1);
     run.says("no-such-tool-1 is not on the worker").says("properties");
+    let task = "  make: { inputs: [a.txt], outputs: [out], remote: { tools: [no-such-tool-2] }, run: 'cp a.txt out' }\n";
+    let sandbox = workspace(engine.port, "", task).file("a.txt", "a\n");
+    sandbox.forge("run make").exits(1).says("no-such-tool-2 is not on the worker");
 }
 
 #[test]

@@ -270,15 +270,9 @@ async fn fetched(
 /// The fault of commands that failed on a worker, as it would be here.
 fn failure(result: &ExecutionResult) -> Fault {
     let code = u8::try_from(result.exit_code).unwrap_or(1);
-    let printed = String::from_utf8_lossy(&result.stderr);
-    let lack = printed.lines().find_map(|line| line.strip_prefix(WorkerOrder::LACKS));
-    let fault = match lack {
-        Some(tool) => Fault::new(Kind::Failed, format!("{tool} is not on the worker")).hint(
-            "let `properties` under `remote` name a worker that has it, or build it in the workspace \
-             and name that under `build_needs`",
-        ),
-        None => Fault::new(Kind::Failed, format!("a command exited with code {code}")),
-    };
+    let fault = WorkerOrder::missing_tool(&result.stderr).unwrap_or_else(|| {
+        Fault::new(Kind::Failed, format!("a command exited with code {code}"))
+    });
     match result.worker.is_empty() {
         true => fault.because("it ran on a worker"),
         false => fault.because(format!("it ran on the worker {}", result.worker)),

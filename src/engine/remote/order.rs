@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     archive::hash_file,
-    model::Fault,
+    model::{Fault, Kind},
     reapi::{BlobDigest, InputTree, TreeEntry},
 };
 
@@ -74,7 +74,17 @@ impl WorkerOrder {
     pub const ROOT: &'static str = "/FORGE_WORKER_ROOT_5d1c";
 
     /// What the worker prints if it lacks a program, before the name of that.
-    pub const LACKS: &'static str = "forge: this worker has no ";
+    const LACKS: &'static str = "forge: this worker has no ";
+
+    /// The fault of a program that the worker lacks, if that is what it printed.
+    pub fn missing_tool(stderr: &[u8]) -> Option<Fault> {
+        let printed = String::from_utf8_lossy(stderr);
+        let tool = printed.lines().find_map(|line| line.strip_prefix(Self::LACKS))?;
+        let fault = Fault::new(Kind::Failed, format!("{tool} is not on the worker"));
+        Some(fault.hint(
+            "let `properties` under `remote` name a worker that has it; a build may have it from `build_needs`",
+        ))
+    }
 
     /// The variables that its commands see, PATH among them.
     fn all_variables(&self) -> BTreeMap<String, String> {

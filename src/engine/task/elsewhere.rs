@@ -141,7 +141,9 @@ impl<'w> TaskRun<'_, 'w> {
             }
             _ => "a command".to_owned(),
         };
-        let fault = Fault::new(Kind::Failed, format!("{line} exited with code {code}"));
+        let fault = WorkerOrder::missing_tool(&result.stderr).unwrap_or_else(|| {
+            Fault::new(Kind::Failed, format!("{line} exited with code {code}"))
+        });
         let fault = match result.worker.is_empty() {
             true => fault.because("it ran on a worker"),
             false => fault.because(format!("it ran on the worker {}", result.worker)),
@@ -239,12 +241,13 @@ impl<'w> TaskRun<'_, 'w> {
             name: format!("the task {}", self.invocation.name),
             commands,
             variables: env.collect(),
+            tools: task.remote.as_ref().map(|remote| remote.tools.clone()).unwrap_or_default(),
             dir,
             folders,
             inputs,
             outputs,
-            properties: BTreeMap::new(),
             timeout: task.timeout,
+            ..WorkerOrder::default()
         }))
     }
 
