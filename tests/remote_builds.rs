@@ -82,7 +82,7 @@ fn what_a_build_needs_is_sent_and_comes_first_on_its_path() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let engine = engine(folder.path());
-    let spec = "source: { path: code/tool }\nbuild_needs: [hello]\nbuild:\n  remote: true\n  tools: [hello]\n  run: ['hello > made', 'printf \"#!/bin/sh\\necho %s\\n\" \"$(cat made)\" > {{ out }}/tool']\n";
+    let spec = "source: { path: code/tool }\nbuild_needs: [hello]\nbuild:\n  remote: true\n  tools: [hello]\n  run: ['printf \"#!/bin/sh\\necho %s\\n\" \"$(hello)\" > {{ out }}/tool']\n";
     let sandbox = workspace(engine.port, "", "  x: 'true'\n")
         .file("code/tool/x", "x")
         .spec("tool", "v1", spec);
@@ -172,15 +172,15 @@ fn modules(sandbox: &Sandbox) -> GoProxy {
         .unwrap();
     let greet = "module example.com/greet\n\ngo 1.21\n\nrequire example.com/Words v0.2.0\n";
     proxy.publish("example.com/greet", "v1.0.0", &[("go.mod", greet), ("greet.go", GREET)]);
-    sandbox.write("code/hello/go.mod", &format!("module example.com/hello\n\n{REQUIRES}"));
-    sandbox.write("code/hello/main.go", MAIN);
+    sandbox.write("code/greeter/go.mod", &format!("module example.com/greeter\n\n{REQUIRES}"));
+    sandbox.write("code/greeter/main.go", MAIN);
     let tidy = with_go(Command::new("go"), sandbox, &proxy)
         .args(["mod", "tidy"])
-        .current_dir(sandbox.path("code/hello"))
+        .current_dir(sandbox.path("code/greeter"))
         .output()
         .expect("go");
     assert!(tidy.status.success(), "{}", String::from_utf8_lossy(&tidy.stderr));
-    let sum = sandbox.read("code/hello/go.sum");
+    let sum = sandbox.read("code/greeter/go.sum");
     let module = format!("module example.com/tool\n\n{REQUIRES}");
     proxy.publish(
         "example.com/tool",
@@ -216,9 +216,9 @@ fn a_go_program_with_modules_is_built_without_a_network() {
     let path = "env: { PATH: '/opt/go/bin:/usr/bin:/bin' }";
     let sandbox = workspace(engine.port, "", "  x: 'true'\n")
         .spec(
-            "hello",
+            "greeter",
             "v1.0.0",
-            &format!("source: {{ path: code/hello }}\nbuild: {{ go: ., remote: true, {path} }}\n"),
+            &format!("source: {{ path: code/greeter }}\nbuild: {{ go: ., remote: true, {path} }}\n"),
         )
         .spec(
             "tool",
@@ -226,7 +226,7 @@ fn a_go_program_with_modules_is_built_without_a_network() {
             &format!("build: {{ go: {{ module: example.com/tool }}, remote: true, {path} }}\n"),
         );
     let proxy = modules(&sandbox);
-    for (name, made) in [("hello", "hello world\n"), ("tool", "hello world\n")] {
+    for (name, made) in [("greeter", "hello world\n"), ("tool", "hello world\n")] {
         sandbox.forge(&format!("plan {name}")).succeeds().says("built on a worker");
         let mut ensure = sandbox.forge(&format!("ensure {name} --json"));
         let command = std::mem::replace(ensure.command(), Command::new("true"));

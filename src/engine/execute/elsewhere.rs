@@ -18,7 +18,7 @@ use crate::{
     provenance::RunClass,
     reapi::{BlobDigest, ExecutionResult, TreeEntry},
     remote::{NamedFiles, RemoteCache, WorkerCommand, WorkerInput, WorkerOrder},
-    workspace::{Build, Places, Source, Subsystem},
+    workspace::{Build, Places, Source},
 };
 
 use super::{Context, build::build_dir, dependencies::KEPT};
