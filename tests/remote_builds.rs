@@ -157,6 +157,8 @@ impl GoProxy {
 
 const GREET: &str = "package greet\n\nimport \"example.com/Words\"\n\nfunc Hello() string { return \"hello \" + words.World }\n";
 const MAIN: &str = "package main\n\nimport (\n\t\"os\"\n\n\t\"example.com/greet\"\n)\n\nfunc main() { os.Stdout.WriteString(greet.Hello() + \"\\n\") }\n";
+const LIBRARY: &str =
+    "package lib\n\nimport \"example.com/greet\"\n\nfunc Hello() string { return greet.Hello() }\n";
 const REQUIRES: &str =
     "go 1.21\n\nrequire example.com/greet v1.0.0\n\nrequire example.com/Words v0.2.0 // indirect\n";
 
@@ -181,6 +183,16 @@ fn modules(sandbox: &Sandbox) -> GoProxy {
         .expect("go");
     assert!(tidy.status.success(), "{}", String::from_utf8_lossy(&tidy.stderr));
     let sum = sandbox.read("code/greeter/go.sum");
+    // A module beside another one of the workspace, which it imports.
+    sandbox.write("mono/go.work", "go 1.21\n\nuse (\n\t./app\n\t./lib\n)\n");
+    sandbox.write("mono/lib/go.mod", &format!("module example.com/lib\n\n{REQUIRES}"));
+    sandbox.write("mono/lib/go.sum", &sum);
+    sandbox.write("mono/lib/lib.go", LIBRARY);
+    sandbox.write("mono/app/go.mod", "module example.com/app\n\ngo 1.21\n");
+    sandbox.write(
+        "mono/app/main.go",
+        &MAIN.replace("example.com/greet", "example.com/lib").replace("greet.", "lib."),
+    );
     let module = format!("module example.com/tool\n\n{REQUIRES}");
     proxy.publish(
         "example.com/tool",
@@ -224,9 +236,16 @@ fn a_go_program_with_modules_is_built_without_a_network() {
             "tool",
             "v1.2.0",
             &format!("build: {{ go: {{ module: example.com/tool }}, remote: true, {path} }}\n"),
+        )
+        .spec(
+            "app",
+            "v1.0.0",
+            &format!(
+                "source: {{ path: mono/app, imports: go }}\nbuild: {{ go: ., remote: true, {path} }}\n"
+            ),
         );
     let proxy = modules(&sandbox);
-    for (name, made) in [("greeter", "hello world\n"), ("tool", "hello world\n")] {
+    for name in ["greeter", "tool", "app"] {
         sandbox.forge(&format!("plan {name}")).succeeds().says("built on a worker");
         let mut ensure = sandbox.forge(&format!("ensure {name} --json"));
         let command = std::mem::replace(ensure.command(), Command::new("true"));
@@ -234,7 +253,7 @@ fn a_go_program_with_modules_is_built_without_a_network() {
         let run = ensure.succeeds();
         assert_eq!(run.json()["artifacts"][0]["how"], "built", "{run}");
         assert_eq!(run.json()["remote"]["executed"], 1, "{run}");
-        assert_eq!(sandbox.run_binary(name), made);
+        assert_eq!(sandbox.run_binary(name), "hello world\n");
     }
 }
 

@@ -270,9 +270,8 @@ async fn fetched(
 /// The fault of commands that failed on a worker, as it would be here.
 fn failure(result: &ExecutionResult) -> Fault {
     let code = u8::try_from(result.exit_code).unwrap_or(1);
-    let fault = WorkerOrder::missing_tool(&result.stderr).unwrap_or_else(|| {
-        Fault::new(Kind::Failed, format!("a command exited with code {code}"))
-    });
+    let fault = WorkerOrder::missing_tool(&result.stderr)
+        .unwrap_or_else(|| Fault::new(Kind::Failed, format!("a command exited with code {code}")));
     match result.worker.is_empty() {
         true => fault.because("it ran on a worker"),
         false => fault.because(format!("it ran on the worker {}", result.worker)),

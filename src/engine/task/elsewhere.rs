@@ -141,9 +141,8 @@ impl<'w> TaskRun<'_, 'w> {
             }
             _ => "a command".to_owned(),
         };
-        let fault = WorkerOrder::missing_tool(&result.stderr).unwrap_or_else(|| {
-            Fault::new(Kind::Failed, format!("{line} exited with code {code}"))
-        });
+        let fault = WorkerOrder::missing_tool(&result.stderr)
+            .unwrap_or_else(|| Fault::new(Kind::Failed, format!("{line} exited with code {code}")));
         let fault = match result.worker.is_empty() {
             true => fault.because("it ran on a worker"),
             false => fault.because(format!("it ran on the worker {}", result.worker)),
