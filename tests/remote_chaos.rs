@@ -4,6 +4,7 @@
 //! `FORGE_TEST_CHAOS_ROUNDS=200` and `FORGE_TEST_SCALE_ACTIONS=520` ask for more than a run of all tests has time for.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     io::{Read, Write},
@@ -18,7 +19,7 @@ use std::{
 use crate::{
     conformance::servers::Running,
     remote_execution::{has_engine, start_engine},
-    support::Sandbox,
+    support::{Mount, Sandbox},
 };
 
 /// How many rounds or actions a variable asks for.
@@ -106,57 +107,116 @@ fn pass(mut from: TcpStream, mut to: TcpStream, fate: &dyn Fn() -> Fate) {
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
+/// What happens in a round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mishap {
+    /// Nothing but what the proxy does.
+    None,
+    /// The engine is killed, and comes back with all that it had.
+    Killed,
+    /// The engine is killed, and comes back empty.
+    Emptied,
+    /// The disk of the engine is full.
+    Full,
+}
+
+const MISHAPS: [Mishap; 5] =
+    [Mishap::None, Mishap::Emptied, Mishap::Killed, Mishap::Emptied, Mishap::Full];
+
+/// The engines of all rounds, of which one is under way.
+struct Engines {
+    folder: tempfile::TempDir,
+    count: usize,
+    running: Option<Running>,
+    disk: Option<Mount>,
+}
+
+impl Engines {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder, count: 0, running: None, disk: None }
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut engine) = self.running.take() {
+            engine.kill();
+        }
+    }
+
+    /// Starts the engine again: with what it had, or empty, on a disk without room if it `is_full`.
+    fn start(&mut self, is_empty: bool, is_full: bool, proxy: Option<&Proxy>) -> u16 {
+        self.kill();
+        if is_empty || self.disk.is_some() {
+            self.count += 1;
+            self.disk = None;
+        }
+        let own = self.folder.path().join(self.count.to_string());
+        fs::create_dir_all(&own).expect("its folder");
+        if is_full {
+            self.disk = Mount::small(&own.join("engine"), 512);
+        }
+        let engine = start_engine(&own, 2);
+        let port = engine.port;
+        self.running = Some(engine);
+        if let Some(proxy) = proxy {
+            proxy.engine.store(port, Ordering::Relaxed);
+        }
+        port
+    }
+}
+
 #[test]
 fn whatever_becomes_of_the_engine_there_are_the_right_bytes_or_an_error() {
     if !has_engine() {
         return;
     }
-    let rounds = wished("FORGE_TEST_CHAOS_ROUNDS", 4);
-    let folder = tempfile::tempdir().expect("a folder");
-    let start = |round: usize| -> Running {
-        let own = folder.path().join(round.to_string());
-        fs::create_dir_all(&own).expect("its folder");
-        start_engine(&own, 2)
-    };
-    let mut engine = start(0);
-    let proxy = Proxy::start(engine.port, 2, 3);
+    let rounds = wished("FORGE_TEST_CHAOS_ROUNDS", 5);
+    let mut engines = Engines::new();
+    let proxy = Proxy::start(engines.start(true, false, None), 2, 3);
     let task = "tasks: { make: { inputs: [a.txt], outputs: [out/both], remote: true, run: 'sleep 0.3; cat a.txt a.txt > out/both; echo done' } }";
     let head = format!(
         "project: demo\nremote: {{ cache: \"grpc://127.0.0.1:{}\", execution: true, timeout: 20s }}\n{task}",
         proxy.port
     );
     let sandbox = Sandbox::new().head(&head).script("hello", "v1");
-    let (mut good, mut failed) = (0, 0);
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut good, mut longest) = (0, Duration::ZERO);
     for round in 0..rounds {
+        let mishap = MISHAPS[round % MISHAPS.len()];
+        if mishap == Mishap::Full {
+            engines.start(true, true, Some(&proxy));
+        }
         let _ = fs::remove_dir_all(sandbox.path("out"));
         sandbox.write("a.txt", &format!("round {round}\n"));
-        let child = sandbox.forge("run make").start();
-        if round % 2 == 1 {
-            // Somewhere between the first byte and the last; it comes back empty.
-            std::thread::sleep(Duration::from_millis(30 * (round as u64 % 20)));
-            drop(engine);
-            engine = start(round);
-            proxy.engine.store(engine.port, Ordering::Relaxed);
-        }
         let began = Instant::now();
+        let child = sandbox.forge("run make").start();
+        if matches!(mishap, Mishap::Killed | Mishap::Emptied) {
+            // Somewhere between the first byte and the last.
+            std::thread::sleep(Duration::from_millis(30 * (round as u64 % 20)));
+            engines.start(mishap == Mishap::Emptied, false, Some(&proxy));
+        }
         let output = child.wait_with_output().expect("its end");
         assert!(began.elapsed() < Duration::from_secs(90), "round {round} hangs");
+        longest = longest.max(began.elapsed());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => {
                 let expected = format!("round {round}\nround {round}\n");
                 assert_eq!(sandbox.read("out/both"), expected, "round {round}: {said}");
-                good += 1;
+                good += usize::from(mishap != Mishap::Full);
             }
             Some(5) => {
                 assert!(said.contains("error: ") && said.contains("because: "), "{said}");
                 assert!(!sandbox.path("out/both").exists(), "round {round}: {said}");
-                failed += 1;
             }
-            code => panic!("round {round} ended with {code:?}: {said}"),
+            code => panic!("round {round} ({mishap:?}) ended with {code:?}: {said}"),
+        }
+        *ends.entry(format!("{mishap:?} {:?}", output.status.code())).or_default() += 1;
+        if mishap == Mishap::Full {
+            engines.start(true, false, Some(&proxy));
         }
     }
-    eprintln!("{rounds} rounds: {good} good, {failed} failed with an error");
+    eprintln!("{rounds} rounds, the longest of {longest:.1?}: {ends:?}");
     assert!(good * 2 > rounds, "{good} of {rounds} rounds were good");
 }
 

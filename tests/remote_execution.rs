@@ -14,12 +14,26 @@ use crate::{
 
 /// buildbox-casd with workers of its own in `folder`: each action in a sandbox without a network.
 pub fn start_engine(folder: &Path, jobs: usize) -> Running {
-    let cache = folder.join("engine").display().to_string();
-    let run = which("buildbox-run");
-    Running::start("buildbox-casd", folder, |port| engine_arguments(port, &run, &cache, jobs))
+    start_engine_with(folder, jobs, &[])
 }
 
-fn engine_arguments(port: u16, run: &str, cache: &str, jobs: usize) -> Vec<String> {
+/// The same, whose workers have `more` folders of this machine, each at a place of its own.
+pub fn start_engine_with(folder: &Path, jobs: usize, more: &[(&str, &str)]) -> Running {
+    let cache = folder.join("engine").display().to_string();
+    let run = which("buildbox-run");
+    Running::start("buildbox-casd", folder, |port| {
+        let mut arguments = engine_arguments(port, &run, jobs);
+        arguments.extend(more.iter().map(|(from, to)| mount(from, to)));
+        arguments.push(cache.clone());
+        arguments
+    })
+}
+
+fn mount(from: &str, to: &str) -> String {
+    format!("--runner-arg=--ro-bind-mount={from}:{to}")
+}
+
+fn engine_arguments(port: u16, run: &str, jobs: usize) -> Vec<String> {
     let mut arguments = vec![
         "--bind".into(),
         format!("127.0.0.1:{port}"),
@@ -37,10 +51,9 @@ fn engine_arguments(port: u16, run: &str, cache: &str, jobs: usize) -> Vec<Strin
         ("/etc", "/etc"),
     ] {
         if Path::new(from).is_dir() {
-            arguments.push(format!("--runner-arg=--ro-bind-mount={from}:{to}"));
+            arguments.push(mount(from, to));
         }
     }
-    arguments.push(cache.to_owned());
     arguments
 }
 
@@ -66,7 +79,7 @@ pub fn has_engine() -> bool {
 }
 
 /// A workspace with tasks that run on workers of the server at `port`.
-fn workspace(port: u16, more: &str, tasks: &str) -> Sandbox {
+pub fn workspace(port: u16, more: &str, tasks: &str) -> Sandbox {
     let head = format!(
         "project: demo\nremote: {{ cache: \"grpc://127.0.0.1:{port}\", execution: true, timeout: 3s{more} }}\ntasks:\n{tasks}"
     );

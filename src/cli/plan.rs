@@ -10,6 +10,7 @@ use crate::{
     model::{ArtifactId, ArtifactReport, Fault, Kind, Name, Scheme},
     plan::{Action, ActionKind, Plan, compile},
     probe::ArtifactSpec,
+    remote::RemoteMention,
     report::{Align, Cell, Role, Table, render_warning},
 };
 
@@ -212,6 +213,12 @@ fn plan_text(plan: &Plan, publishes_to: &str, session: &Session) -> String {
     let mut text = table.render(style);
     if plan.actions.iter().any(|action| action.step == ActionKind::Publish) {
         text.push_str(&format!("\npublishing to {publishes_to}\n"));
+    }
+    let built = plan.actions.iter().filter(|action| action.step == ActionKind::Build);
+    let mut looked = built.flat_map(|action| &plan.findings[action.finding].looked);
+    if let Some((cache, found)) = looked.find(|(cache, _)| cache.starts_with(RemoteMention::LABEL))
+    {
+        text.push_str(&format!("\n{cache}: {found}\n"));
     }
     text
 }

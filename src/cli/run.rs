@@ -30,7 +30,7 @@ use super::{
     CliError,
     durations::recorded_seconds,
     publish::Publish,
-    remote::{remote_cache, tell_remote},
+    remote::{self, remote_cache, tell_remote},
     session::{Session, Stores},
 };
 
@@ -169,7 +169,10 @@ pub(super) fn probe_only(
     let (cache, _) = Cache::for_workspace(workspaces.layout());
     let (commits, options) = (BTreeMap::new(), session.probe_options(&stores, *publish)?);
     let settings = workspaces.any().remote.as_ref().filter(|_| !session.flags.offline);
-    let mention = settings.map(|settings| RemoteMention(settings.identity()));
+    let mention = settings.map(|settings| RemoteMention {
+        identity: settings.identity(),
+        rights: remote::rights(session, settings, options),
+    });
     let prober = Prober {
         workspaces,
         commits: &commits,

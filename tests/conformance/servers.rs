@@ -50,6 +50,13 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Kills it, with no time to put anything in order.
+    pub fn kill(&mut self) {
+        let _ = (self.child.kill(), self.child.wait());
+    }
+}
+
 fn listens(child: &mut Child, port: u16) -> bool {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(60) {
@@ -67,6 +74,9 @@ fn listens(child: &mut Child, port: u16) -> bool {
 impl Drop for Running {
     fn drop(&mut self) {
         // Politely, since shims and masters have children of their own.
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(5) {

@@ -197,7 +197,7 @@ static REMOTE: Mapping = Mapping {
             "execution",
             Optional,
             Flag,
-            "Whether tasks that say `remote` run on the server's workers.",
+            "Whether tasks and builds that say `remote` run on the server's workers.",
         )
         .default("`false`")
         .example("true"),

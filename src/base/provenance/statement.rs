@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `subject` | the asset first, then each binary in it, with their sha256 |
 //! | `externalParameters` | `project`, `subsystem`, `version`, `platform`: what was asked for |
-//! | `internalParameters` | `fingerprint`, `inputs` (a short digest per field of it), the `event` that started the run, and the `sandbox` of the build (`landlock` or `none`) |
+//! | `internalParameters` | `fingerprint`, `inputs` (a short digest per field of it), the `event` that started the run, the `sandbox` of the build (`landlock`, `worker` or `none`), and the properties of the `worker` |
 //! | `resolvedDependencies` | the workspace's repository and commit, the source, the tools |
 //! | `builder.id` | see [`super::Builder`] |
 //! | `metadata` | `invocationId` (the run's URL), `startedOn`, `finishedOn` |
@@ -96,8 +96,10 @@ pub struct StatementRun {
     pub url: Option<String>,
     /// What started it: `push`, `schedule`.
     pub event: Option<String>,
-    /// What kept the build from writing elsewhere: `landlock`, or `none`.
+    /// What kept the build from writing elsewhere: `landlock`, the `worker` that it ran on, or `none`.
     pub sandbox: Option<String>,
+    /// The properties of that worker: `ISA=x86-64 OSFamily=linux`.
+    pub worker: Option<String>,
     /// When the build began, as RFC 3339 has it.
     pub started_on: Option<String>,
     /// When it ended, as RFC 3339 has it.
@@ -184,6 +186,7 @@ impl Statement {
             ("fingerprint", &fingerprint),
             ("event", &self.run.event),
             ("sandbox", &self.run.sandbox),
+            ("worker", &self.run.worker),
         ]);
         fields.insert("inputs".into(), json!(self.recipe.inputs));
         fields.into()
@@ -220,6 +223,7 @@ impl Statement {
                 url: text(&metadata["invocationId"]),
                 event: text(&internal["event"]),
                 sandbox: text(&internal["sandbox"]),
+                worker: text(&internal["worker"]),
                 started_on: text(&metadata["startedOn"]),
                 finished_on: text(&metadata["finishedOn"]),
             },

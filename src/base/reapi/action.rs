@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
 use prost::Message;
 use reapi_protocol::reapi;
 
@@ -45,6 +46,8 @@ pub struct ActionOutput {
     pub digest: BlobDigest,
     /// Whether it can be executed.
     pub is_executable: bool,
+    /// Its bytes, if they came with the result and are what the digest says.
+    pub contents: Option<Bytes>,
 }
 
 impl RemoteAction {
@@ -106,10 +109,13 @@ impl ActionOutputs {
     /// What `result` says. Nothing of it is taken whose digest is not one, or which brings more than files.
     pub(super) fn read(result: &reapi::ActionResult) -> Option<Self> {
         let file = |file: &reapi::OutputFile| {
+            let digest = BlobDigest::read(file.digest.as_ref()?)?;
+            let inline = RemoteBlob::of_bytes(file.contents.clone());
             Some(ActionOutput {
                 path: file.path.clone(),
-                digest: BlobDigest::read(file.digest.as_ref()?)?,
+                digest,
                 is_executable: file.is_executable,
+                contents: (inline.digest == digest).then(|| file.contents.clone()),
             })
         };
         let is_plain = result.exit_code == 0

@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ use tonic::{
 
 use super::{
     ActionOutputs, BlobDigest, ConnectionSettings,
-    trouble::{Trouble, TroubleKind, tries},
+    trouble::{Trouble, TroubleKind, asked_delay, tries},
 };
 
 /// How long a connection may take to be made.
@@ -48,6 +48,8 @@ pub struct Connection {
     waiting: Channel,
     metadata: MetadataMap,
     most_at_once: AtomicU64,
+    /// Whether the server takes and gives streams in zstd.
+    compresses: AtomicBool,
 }
 
 /// What executions are asked for and stopped with.
@@ -65,6 +67,8 @@ pub struct ServerCapabilities {
     pub may_write: bool,
     /// The newest version of the API that it speaks.
     pub version: String,
+    /// Whether it takes and gives streams in zstd.
+    pub compresses: bool,
     /// Whether it also executes.
     pub executes: bool,
     has_sha256: bool,
@@ -98,7 +102,8 @@ impl Connection {
         let metadata = metadata(&settings).map_err(wrong)?;
         let (channel, waiting) = (endpoint.connect_lazy(), endpoint.connect_lazy());
         let most_at_once = AtomicU64::new(LIMIT - FRAME);
-        Ok(Self { settings, channel, waiting, metadata, most_at_once })
+        let compresses = AtomicBool::new(false);
+        Ok(Self { settings, channel, waiting, metadata, most_at_once, compresses })
     }
 
     /// The address, as people write it.
@@ -123,6 +128,11 @@ impl Connection {
         self.most_at_once.load(Ordering::Relaxed)
     }
 
+    /// Whether the server takes and gives streams in zstd, as far as it said so by now.
+    pub(super) fn compresses(&self) -> bool {
+        self.compresses.load(Ordering::Relaxed)
+    }
+
     pub(super) fn cas(&self) -> ContentAddressableStorageClient<Channel> {
         ContentAddressableStorageClient::new(self.channel.clone())
             .max_decoding_message_size(MOST_OF_A_MESSAGE)
@@ -130,6 +140,11 @@ impl Connection {
 
     pub(super) fn bytestream(&self) -> ByteStreamClient<Channel> {
         ByteStreamClient::new(self.channel.clone()).max_decoding_message_size(MOST_OF_A_MESSAGE)
+    }
+
+    /// For a stream that lasts as long as an execution.
+    pub(super) fn waiting_bytestream(&self) -> ByteStreamClient<Channel> {
+        ByteStreamClient::new(self.waiting.clone()).max_decoding_message_size(MOST_OF_A_MESSAGE)
     }
 
     pub(super) fn execution_clients(&self) -> ExecutionClients {
@@ -173,6 +188,9 @@ impl Connection {
             _ => LIMIT,
         };
         self.most_at_once.store(limit.saturating_sub(FRAME).max(1), Ordering::Relaxed);
+        let zstd = reapi::compressor::Value::Zstd as i32;
+        let compresses = cache.supported_compressors.contains(&zstd);
+        self.compresses.store(compresses, Ordering::Relaxed);
         let name = |function: &i32| {
             let function = reapi::digest_function::Value::try_from(*function).ok();
             function.map_or_else(|| "another".into(), |it| it.as_str_name().to_owned())
@@ -185,6 +203,7 @@ impl Connection {
                 .action_cache_update_capabilities
                 .is_some_and(|capabilities| capabilities.update_enabled),
             version: format!("{}.{}", version.major, version.minor),
+            compresses,
             executes: answer.execution_capabilities.is_some_and(|it| it.exec_enabled),
             has_sha256: cache.digest_functions.contains(&sha256),
         };
@@ -196,14 +215,20 @@ impl Connection {
         }
     }
 
-    /// What is kept of the action with this digest; nothing if the server has none.
+    /// What is kept of the action with this digest; nothing if the server has none. The output `inline` comes with it,
+    /// if the server does that.
     ///
     /// # Errors
     /// `Wrong` if that is nothing that forge could have written.
-    pub async fn result(&self, action: BlobDigest) -> Result<Option<ActionOutputs>, Trouble> {
+    pub async fn result(
+        &self,
+        action: BlobDigest,
+        inline: &str,
+    ) -> Result<Option<ActionOutputs>, Trouble> {
         let question = reapi::GetActionResultRequest {
             instance_name: self.instance().to_owned(),
             action_digest: Some(action.message()),
+            inline_output_files: vec![inline.to_owned()],
             ..reapi::GetActionResultRequest::default()
         };
         let answer = self
@@ -260,7 +285,7 @@ impl Connection {
             if tried >= tries(&status) {
                 return Err(Trouble::from_status(&status));
             }
-            self.pause(tried).await;
+            self.pause_after(&status, tried).await?;
         }
     }
 
@@ -293,9 +318,20 @@ impl Connection {
         tokio::time::timeout(limit, answer).await.map_err(|_| silent(limit))
     }
 
-    /// Waits before the next try.
-    pub(super) async fn pause(&self, tried: u32) {
-        tokio::time::sleep(PAUSE * 2_u32.saturating_pow(tried.saturating_sub(1)).min(8)).await;
+    /// Waits before the next try after `status`: as long as the server says, or a little longer each time.
+    ///
+    /// # Errors
+    /// If the server says longer than anybody waits.
+    pub(super) async fn pause_after(&self, status: &Status, tried: u32) -> Result<(), Trouble> {
+        let pause = match asked_delay(status) {
+            Some(asked) if asked > self.settings.patience => {
+                return Err(Trouble::from_status(status));
+            }
+            Some(asked) => asked,
+            None => PAUSE * 2_u32.saturating_pow(tried.saturating_sub(1)).min(8),
+        };
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
 }
 

@@ -15,14 +15,18 @@ use std::{
 
 use prost::Message;
 use reapi_protocol::{
-    google::longrunning::{CancelOperationRequest, Operation, operation},
+    google::{
+        longrunning::{CancelOperationRequest, Operation, operation},
+        rpc,
+    },
     reapi,
 };
 use tonic::{Code, Request, Status, Streaming};
 
 use super::{
-    BlobDigest, Connection, RemoteBlob,
+    BlobDigest, Connection, PrintedSink, RemoteBlob,
     connection::ExecutionClients,
+    printing::PrintedStreams,
     tree::{TreeEntry, read_outputs, read_tree},
     trouble::{Trouble, TroubleKind},
 };
@@ -37,7 +41,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 const MOST_IN_MEMORY: u64 = 64 << 20;
 
 /// What is executed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ExecutionOrder<'a> {
     /// The action.
     pub action: BlobDigest,
@@ -47,6 +51,8 @@ pub struct ExecutionOrder<'a> {
     pub is_anew: bool,
     /// How long it may wait for a worker.
     pub queue: Duration,
+    /// Takes what it prints while it runs, if the server passes that on.
+    pub printed: Option<PrintedSink<'a>>,
 }
 
 /// What became of an action.
@@ -60,12 +66,22 @@ pub struct ExecutionResult {
     pub stdout: Vec<u8>,
     /// What it printed on standard error.
     pub stderr: Vec<u8>,
+    /// How many bytes of both were passed on while it ran.
+    pub passed: [usize; 2],
     /// Whether it was known before.
     pub is_known: bool,
     /// Who ran it, as they say.
     pub worker: String,
     /// How many bytes were sent for it.
     pub sent: u64,
+}
+
+impl ExecutionResult {
+    /// What it printed and nobody was told while it ran: of standard output, and of standard error.
+    pub fn untold(&self) -> [&[u8]; 2] {
+        let [out, err] = self.passed;
+        [self.stdout.get(out..).unwrap_or_default(), self.stderr.get(err..).unwrap_or_default()]
+    }
 }
 
 /// Where an execution is, for who stops it.
@@ -101,14 +117,15 @@ impl Connection {
     ) -> Result<ExecutionResult, Trouble> {
         let mut sent = self.write(order.blobs).await?;
         let (mut rounds, mut lost, mut heard) = (0, 0, Instant::now());
+        let mut printed = PrintedStreams::new(order.printed);
         loop {
             let before = progress.began;
-            let outcome = self.follow(order, progress, &mut heard).await?;
+            let outcome = self.follow(order, progress, &mut printed, &mut heard).await?;
             let status = match outcome {
                 StreamOutcome::Done(response) => match status_of(&response) {
                     None => {
                         let mut result = self.result_of(&response).await?;
-                        result.sent = sent;
+                        (result.sent, result.passed) = (sent, printed.passed());
                         return Ok(result);
                     }
                     Some(status) => {
@@ -125,7 +142,7 @@ impl Connection {
                 Next::Send if rounds < ROUNDS => {
                     rounds += 1;
                     progress.operation = None;
-                    self.pause(rounds).await;
+                    self.pause_after(&status, rounds).await?;
                     sent += self.write(order.blobs).await?;
                 }
                 Next::Fail | Next::Send => return Err(failed(&status)),
@@ -137,7 +154,7 @@ impl Connection {
                     if lost >= LEAST_TRIES && heard.elapsed() > self.patience() {
                         return Err(failed(&status));
                     }
-                    self.pause(lost.min(5)).await;
+                    self.pause_after(&status, lost.min(5)).await?;
                 }
             }
         }
@@ -157,6 +174,7 @@ impl Connection {
         &self,
         order: &ExecutionOrder<'_>,
         progress: &mut ExecutionProgress,
+        printed: &mut PrintedStreams<'_>,
         heard: &mut Instant,
     ) -> Result<StreamOutcome, Trouble> {
         let Ok(opened) = self.within_patience(self.open(order, progress)).await else {
@@ -166,11 +184,19 @@ impl Connection {
             Ok(stream) => stream,
             Err(status) => return Ok(StreamOutcome::Broken(status)),
         };
+        let mut asked = Instant::now();
         loop {
             // A limit sent with the call would end the action; this one ends the waiting alone.
-            let Ok(message) = tokio::time::timeout(ASK_AGAIN, stream.message()).await else {
-                return Ok(StreamOutcome::Silent);
+            let left = ASK_AGAIN.saturating_sub(asked.elapsed());
+            let message = tokio::select! {
+                message = tokio::time::timeout(left, stream.message()) => message,
+                () = printed.pass_on() => {
+                    *heard = Instant::now();
+                    continue;
+                }
             };
+            let Ok(message) = message else { return Ok(StreamOutcome::Silent) };
+            asked = Instant::now();
             let operation = match message {
                 Ok(Some(operation)) => operation,
                 Ok(None) => {
@@ -180,7 +206,14 @@ impl Connection {
                 Err(status) => return Ok(StreamOutcome::Broken(status)),
             };
             *heard = Instant::now();
-            if let Some(outcome) = heed(operation, progress, order.queue)? {
+            let metadata = operation.metadata.as_ref();
+            let metadata =
+                metadata.and_then(|any| reapi::ExecuteOperationMetadata::decode(&*any.value).ok());
+            if let Some(metadata) = &metadata {
+                printed.follow(self, metadata);
+            }
+            let stage = metadata.map(|metadata| metadata.stage);
+            if let Some(outcome) = heed(operation, stage, progress, order.queue)? {
                 return Ok(outcome);
             }
         }
@@ -237,6 +270,7 @@ impl Connection {
             stderr,
             is_known: response.cached_result,
             worker: worker.unwrap_or_default(),
+            passed: [0; 2],
             sent: 0,
         })
     }
@@ -267,6 +301,7 @@ impl Connection {
 /// Notes what `operation` says. Returns how the stream ends, if it does.
 fn heed(
     operation: Operation,
+    stage: Option<i32>,
     progress: &mut ExecutionProgress,
     queue: Duration,
 ) -> Result<Option<StreamOutcome>, Trouble> {
@@ -274,10 +309,6 @@ fn heed(
     if !operation.name.is_empty() {
         progress.operation = Some(operation.name);
     }
-    let metadata = operation.metadata.as_ref();
-    let stage = metadata
-        .and_then(|any| reapi::ExecuteOperationMetadata::decode(&*any.value).ok())
-        .map(|metadata| metadata.stage);
     if stage == Some(reapi::execution_stage::Value::Queued as i32) {
         let since = *progress.queued.get_or_insert_with(Instant::now);
         if since.elapsed() > queue {
@@ -297,8 +328,7 @@ fn heed(
         }
         Some(operation::Result::Error(status)) => {
             progress.operation = None;
-            let status = Status::new(Code::from_i32(status.code), status.message);
-            Ok(Some(StreamOutcome::Broken(status)))
+            Ok(Some(StreamOutcome::Broken(status_from(&status))))
         }
         None => Err(wrong("it says that the execution is over, and not how")),
     }
@@ -308,10 +338,15 @@ fn heed(
 fn status_of(response: &reapi::ExecuteResponse) -> Option<Status> {
     let status = response.status.as_ref().filter(|status| status.code != 0);
     match (status, &response.result) {
-        (Some(status), _) => Some(Status::new(Code::from_i32(status.code), status.message.clone())),
+        (Some(status), _) => Some(status_from(status)),
         (None, None) => Some(Status::internal("it gives no result")),
         (None, Some(_)) => None,
     }
+}
+
+fn status_from(status: &rpc::Status) -> Status {
+    let details = status.encode_to_vec().into();
+    Status::with_details(Code::from_i32(status.code), status.message.clone(), details)
 }
 
 /// What follows a failure.

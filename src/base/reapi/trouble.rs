@@ -1,7 +1,9 @@
 //! What went wrong with a call, and whether it is worth another try.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
+use prost::Message;
+use reapi_protocol::google::rpc;
 use tonic::{Code, Status};
 
 /// Why a call gave nothing.
@@ -90,9 +92,32 @@ pub(super) fn tries(status: &Status) -> u32 {
     }
 }
 
+/// How long the server asks to wait before the next try (`RetryInfo`), if it does.
+pub(super) fn asked_delay(status: &Status) -> Option<Duration> {
+    let details = rpc::Status::decode(status.details()).ok()?.details;
+    let info = details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
+    let delay = rpc::RetryInfo::decode(&*info.value).ok()?.retry_delay?;
+    Duration::try_from(delay).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_says_how_long_to_wait() {
+        let delay = reapi_protocol::prost_types::Duration { seconds: 1, nanos: 500_000_000 };
+        let info = rpc::RetryInfo { retry_delay: Some(delay) };
+        let any = reapi_protocol::prost_types::Any {
+            type_url: "type.googleapis.com/google.rpc.RetryInfo".into(),
+            value: info.encode_to_vec(),
+        };
+        let details = rpc::Status { details: vec![any], ..rpc::Status::default() };
+        let details = details.encode_to_vec().into();
+        let status = Status::with_details(Code::Unavailable, "busy", details);
+        assert_eq!(asked_delay(&status), Some(Duration::from_millis(1500)));
+        assert_eq!(asked_delay(&Status::unavailable("busy")), None);
+    }
 
     #[test]
     fn only_what_may_pass_is_tried_again() {

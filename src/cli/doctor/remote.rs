@@ -80,8 +80,11 @@ async fn asked(
 }
 
 fn found(capabilities: &ServerCapabilities) -> String {
-    let ServerCapabilities { version, digest_functions, may_write, executes, .. } = capabilities;
+    let ServerCapabilities { version, digest_functions, may_write, compresses, executes, .. } =
+        capabilities;
     let write = if *may_write { "lets results be written" } else { "lets nobody write results" };
+    let zstd = if *compresses { ", zstd" } else { "" };
     let executes = if *executes { ", executes too" } else { "" };
-    format!("answers: version {version}, {}, {write}{executes}", digest_functions.join(" and "))
+    let functions = digest_functions.join(" and ");
+    format!("answers: version {version}, {functions}{zstd}, {write}{executes}")
 }

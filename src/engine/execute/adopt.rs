@@ -43,6 +43,7 @@ impl Context {
             run_url: self.surroundings.run_url().map(str::to_owned),
             event: self.surroundings.event().map(str::to_owned),
             sandbox: sandbox.map(str::to_owned),
+            worker: None,
             started_on: text(begun),
             finished_on: text(Timestamp::now()),
             tools,

@@ -30,6 +30,7 @@ impl Context {
         statement.run.url.clone_from(&made.run_url);
         statement.run.event.clone_from(&made.event);
         statement.run.sandbox.clone_from(&made.sandbox);
+        statement.run.worker.clone_from(&made.worker);
         statement.run.started_on = Some(made.started_on.clone());
         statement.run.finished_on = Some(made.finished_on.clone());
         Ok(Some(statement.line()))

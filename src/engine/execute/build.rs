@@ -89,10 +89,11 @@ impl Context {
             None if self.sandbox_of(build).is_some() => "landlock",
             None => "none",
         };
-        let made = self.made(begun, tools, Some(sandbox));
+        let mut made = self.made(begun, tools, Some(sandbox));
+        made.worker = elsewhere.as_ref().map(|by| by.properties.clone());
         let mut record = self.new_record(stamp, Some(made), finding.taken.clone());
         record.class = record.class.min(self.class_of_tools(&want.id));
-        if let Some(ByWorker { class, cache }) = &elsewhere {
+        if let Some(ByWorker { class, cache, .. }) = &elsewhere {
             record.class = record.class.min(*class);
             record.remote.clone_from(cache);
         }

@@ -11,6 +11,7 @@ mod attested;
 mod build;
 mod built;
 mod context;
+mod dependencies;
 mod download;
 mod elsewhere;
 mod ledger;

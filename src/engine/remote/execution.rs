@@ -1,156 +1,30 @@
 //! Commands that run on workers: what goes in is sent as a tree of files, what comes out is compared with its
 //! digests before it counts.
-//!
-//! The worker's folder is the workspace's: paths that commands name are put in there, by a script, since only the
-//! worker knows where its folder is. Commands see fixed variables and those that are declared, none of this machine's.
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
-    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-
-use super::RemoteCache;
+use super::{RemoteCache, WorkerOrder, files::IntoCache};
 use crate::{
-    archive::hash_file,
     cache::IncomingOutputs,
     model::{Fault, Kind, Sha256},
     process::Cancel,
     reapi::{
-        BlobDigest, Connection, ExecutionOrder, ExecutionProgress, ExecutionResult, InputTree,
-        RemoteAction, TreeEntry, Trouble, TroubleKind,
+        BlobDigest, BlobSink, Connection, ExecutionOrder, ExecutionProgress, ExecutionResult,
+        PrintedSink, RemoteAction, TreeEntry, Trouble, TroubleKind,
     },
 };
 
-/// How many files come at once.
-const AT_ONCE: usize = 8;
 /// How long what is executed may wait for a worker.
 const QUEUE: Duration = Duration::from_secs(600);
 /// How often what was executed is asked for again because its files are gone already.
 const AGAIN: u32 = 2;
-/// Where programs are on a worker.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// What runs on a worker.
-#[derive(Clone, Debug, Default)]
-pub struct WorkerOrder {
-    /// What it is, for people: `the task generate`.
-    pub name: String,
-    /// Its commands, each with the words of the shell that reads it. [`WorkerOrder::ROOT`] in them stands for the
-    /// worker's folder.
-    pub commands: Vec<WorkerCommand>,
-    /// Variables; [`WorkerOrder::ROOT`] as in commands.
-    pub variables: BTreeMap<String, String>,
-    /// Where commands run, relative to the folder.
-    pub dir: String,
-    /// Folders that have to be there, relative to the folder.
-    pub folders: Vec<String>,
-    /// What goes in, by paths relative to the folder.
-    pub inputs: BTreeMap<String, WorkerInput>,
-    /// What comes out: files and folders, relative to the folder.
-    pub outputs: Vec<String>,
-    /// The properties of the worker.
-    pub properties: BTreeMap<String, String>,
-    /// How long it may take.
-    pub timeout: Option<Duration>,
-}
-
-/// One command.
-#[derive(Clone, Debug)]
-pub struct WorkerCommand {
-    /// The words of its shell.
-    pub shell: Vec<String>,
-    /// What that reads.
-    pub line: String,
-    /// Whether to go on if it fails.
-    pub may_fail: bool,
-}
-
-/// Something that goes in.
-#[derive(Clone, Debug)]
-pub enum WorkerInput {
-    /// The file at this path.
-    File(PathBuf),
-    /// A link, with where it points.
-    Link(String),
-    /// A folder with nothing in it.
-    EmptyFolder,
-}
-
-impl WorkerOrder {
-    /// What stands for the worker's folder. No shell takes it for anything but a word.
-    pub const ROOT: &'static str = "/FORGE_WORKER_ROOT_5d1c";
-
-    /// What `sh -c` runs there.
-    fn script(&self) -> String {
-        let mut script = String::from("root=$(pwd -P)\n");
-        let root = Self::ROOT;
-        let _ = writeln!(script, "put() {{ printf %s \"$1\" | sed \"s|{root}|$root|g\"; }}");
-        for (name, value) in self.variables.iter().filter(|(_, value)| value.contains(root)) {
-            let _ = writeln!(script, "export {name}=\"$(put {})\"", quoted(value));
-        }
-        let folders = [&self.dir].into_iter().chain(&self.folders);
-        let folders = folders.filter(|folder| !folder.is_empty()).map(|folder| quoted(folder));
-        let folders: Vec<String> = folders.collect();
-        if !folders.is_empty() {
-            let _ = writeln!(script, "mkdir -p {} || exit", folders.join(" "));
-        }
-        script.push_str("[ -n \"$HOME\" ] || export HOME=\"$root\"\n");
-        if !self.dir.is_empty() {
-            let _ = writeln!(script, "cd {} || exit", quoted(&self.dir));
-        }
-        for WorkerCommand { shell, line, may_fail } in &self.commands {
-            let shell: Vec<String> = shell.iter().map(|word| quoted(word)).collect();
-            let line = match line.contains(root) {
-                true => format!("\"$(put {})\"", quoted(line)),
-                false => quoted(line),
-            };
-            let otherwise = if *may_fail { ":" } else { "exit" };
-            let _ = writeln!(script, "{} {line} || {otherwise}", shell.join(" "));
-        }
-        script
-    }
-
-    /// The tree of what goes in.
-    fn tree(&self) -> Result<InputTree, Fault> {
-        let mut tree = InputTree::default();
-        for (path, input) in &self.inputs {
-            match input {
-                WorkerInput::File(source) => {
-                    let (digest, is_executable) = measured(source).map_err(|error| {
-                        Fault::io(format!("cannot read {}", source.display()), &error)
-                    })?;
-                    tree.add_file(path, digest, is_executable, source.clone());
-                }
-                WorkerInput::Link(target) => tree.add(path, &TreeEntry::Link(target.clone())),
-                WorkerInput::EmptyFolder => tree.add(path, &TreeEntry::EmptyFolder),
-            }
-        }
-        Ok(tree)
-    }
-}
-
-fn measured(path: &Path) -> std::io::Result<(BlobDigest, bool)> {
-    use std::os::unix::fs::PermissionsExt;
-    let (sha256, size) = hash_file(path)?;
-    let mode = std::fs::metadata(path)?.permissions().mode();
-    Ok((BlobDigest { sha256, size }, mode & 0o100 != 0))
-}
-
-/// `text` as one word of a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,+@%".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
 
 impl RemoteCache {
-    /// Has `order` run by a worker. What it made is fetched later, by [`Self::fetch_made`].
+    /// Has `order` run by a worker. What it made is fetched later, by [`Self::fetch_made`]. Lines that it prints go to
+    /// `printed` while it runs, if the server passes them on.
     ///
     /// # Errors
     /// `Store` if no worker can be had; `Timeout` if it took too long; `Interrupted` if the run was stopped. That a
@@ -159,6 +33,7 @@ impl RemoteCache {
         &self,
         order: &WorkerOrder,
         is_anew: bool,
+        printed: PrintedSink<'_>,
         cancel: &Cancel,
     ) -> Result<ExecutionResult, Fault> {
         let slots = self.slots.acquire();
@@ -173,15 +48,9 @@ impl RemoteCache {
             hashed.map_err(|error| Fault::new(Kind::Failed, error.to_string()))??
         };
         let (root, mut blobs) = tree.blobs();
-        let plain = |(name, value): (&String, &String)| {
-            (!value.contains(WorkerOrder::ROOT)).then(|| (name.clone(), value.clone()))
-        };
-        let mut variables: BTreeMap<String, String> =
-            order.variables.iter().filter_map(plain).collect();
-        variables.entry("PATH".into()).or_insert_with(|| PATH.into());
         let action = RemoteAction {
             arguments: vec!["/bin/sh".into(), "-c".into(), order.script()],
-            variables,
+            variables: order.plain_variables(),
             outputs: order.outputs.clone(),
             platform: order.properties.clone(),
             inputs: Some(root),
@@ -194,6 +63,7 @@ impl RemoteCache {
             blobs: &blobs,
             is_anew: is_anew || self.rights.unread.is_some(),
             queue: QUEUE,
+            printed: Some(printed),
         };
         let mut progress = ExecutionProgress::default();
         let stopped = tokio::select! {
@@ -230,36 +100,32 @@ impl RemoteCache {
         let sizes: BTreeMap<Sha256, u64> = digests.collect();
         let mut patience = ServerPatience::new(connection);
         let taken = loop {
-            let takes = incoming.missing().into_iter().map(|sha256| {
+            let wanted = incoming.missing().into_iter().map(|sha256| {
                 let size = sizes.get(&sha256).copied().unwrap_or_default();
-                fetch_file(connection, BlobDigest { sha256, size }, incoming)
+                BlobDigest { sha256, size }
             });
-            let takes: Vec<_> = takes.collect();
-            let taken = stream::iter(takes).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await;
+            let taken = connection.read_all(wanted.collect::<Vec<_>>(), &IntoCache(incoming)).await;
             if !patience.is_for(taken.as_ref().err()).await {
                 break taken;
             }
         };
-        match taken {
-            Ok(_) => Ok(true),
-            Err(trouble) if trouble.kind == TroubleKind::Absent => Ok(false),
-            Err(trouble) => {
-                let what = format!("what a worker of {} made cannot be fetched", self.identity());
-                Err(Fault::new(Kind::Store, what).because(trouble.why))
-            }
-        }
+        self.fetched(taken)
     }
 
-    /// Fetches one file that a worker made into `file`. Says whether it was still there.
+    /// Fetches files that a worker made into `sink`. Says whether all were still there.
     ///
     /// # Errors
-    /// `Store` if it cannot be fetched.
+    /// `Store` if they cannot be fetched.
     pub async fn fetch_into(
         &self,
-        digest: BlobDigest,
-        file: &mut (dyn std::io::Write + Send),
+        digests: Vec<BlobDigest>,
+        sink: &dyn BlobSink,
     ) -> Result<bool, Fault> {
-        match self.worker_connection().await?.read(digest, file).await {
+        self.fetched(self.worker_connection().await?.read_all(digests, sink).await)
+    }
+
+    fn fetched(&self, taken: Result<(), Trouble>) -> Result<bool, Fault> {
+        match taken {
             Ok(()) => Ok(true),
             Err(trouble) if trouble.kind == TroubleKind::Absent => Ok(false),
             Err(trouble) => {
@@ -367,54 +233,5 @@ async fn execute_patiently(
         if !patience.is_for(done.as_ref().err()).await {
             return done;
         }
-    }
-}
-
-/// Fetches one file into the user's cache.
-pub(super) async fn fetch_file(
-    connection: &Connection,
-    digest: BlobDigest,
-    incoming: &IncomingOutputs<'_>,
-) -> Result<(), Trouble> {
-    let local =
-        |error: std::io::Error| Trouble { kind: TroubleKind::Local, why: error.to_string() };
-    let mut file = incoming.begin(digest.sha256).map_err(local)?;
-    connection.read(digest, &mut file).await?;
-    incoming.keep(digest.sha256).map_err(local)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_script_puts_the_folder_where_it_is_named() {
-        let order = WorkerOrder {
-            commands: vec![
-                WorkerCommand {
-                    shell: vec!["sh".into(), "-c".into()],
-                    line: format!("echo \"it's\" {}/x $V", WorkerOrder::ROOT),
-                    may_fail: false,
-                },
-                WorkerCommand {
-                    shell: vec!["sh".into(), "-c".into()],
-                    line: "exit 7".into(),
-                    may_fail: false,
-                },
-            ],
-            variables: [("V".to_owned(), format!("{}/v", WorkerOrder::ROOT))].into(),
-            dir: "a b".into(),
-            ..WorkerOrder::default()
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let run = std::process::Command::new("sh")
-            .args(["-c", &order.script()])
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        let root = folder.path().canonicalize().unwrap().display().to_string();
-        let printed = String::from_utf8(run.stdout).unwrap();
-        assert_eq!(printed, format!("it's {root}/x {root}/v\n"));
-        assert_eq!(run.status.code(), Some(7));
     }
 }

@@ -86,14 +86,15 @@ impl RemoteCache {
             path: path.clone(),
             digest: blob.digest,
             is_executable: path != Stamp::FILE,
+            contents: None,
         };
         let outputs = ActionOutputs {
             files: blobs.iter().map(output).collect(),
             worker: self.builder.id().to_owned(),
         };
-        let files: Vec<RemoteBlob> = blobs.into_iter().map(|(_, blob)| blob).collect();
-        let mut sent = connection.write(&files).await?;
-        sent += connection.write(&action.blobs()).await?;
+        let files = blobs.into_iter().map(|(_, blob)| blob);
+        let all: Vec<RemoteBlob> = files.chain(action.blobs()).collect();
+        let sent = connection.write(&all).await?;
         connection.keep_result(action.digest(), &outputs).await?;
         Ok(sent)
     }

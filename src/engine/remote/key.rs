@@ -7,11 +7,11 @@ use super::{RemoteCache, SharedAction};
 use crate::{
     archive::Hasher,
     disk::{MOST_OF_TEXT, read_text},
-    model::{BinaryName, Platform, Stamp},
+    model::{BinaryName, Stamp},
     probe::ArtifactSpec,
     process::{Command, CommandLine, CommandRunner, Inherit, ask_version, changes_output},
     reapi::RemoteAction,
-    workspace::{Build, Subsystem},
+    workspace::{Build, Subsystem, machine_properties},
 };
 
 /// The meaning of what stands in a key. Another meaning gets another number.
@@ -55,7 +55,7 @@ impl RemoteCache {
             arguments: vec!["forge-build".into(), want.id.name.to_string()],
             variables: variables.into_iter().map(own).collect(),
             outputs,
-            platform: worker.unwrap_or_else(|| building_machine().map(own).into()),
+            platform: worker.unwrap_or_else(|| machine_properties().map(own).into()),
             salt: self.salt(),
             ..RemoteAction::default()
         })
@@ -92,7 +92,7 @@ impl RemoteCache {
             arguments: vec!["forge-task".into(), task.name.clone()],
             variables: variables.map(own).into(),
             outputs: vec![SharedAction::LIST.to_owned()],
-            platform: task.worker.clone().unwrap_or_else(|| building_machine().map(own).into()),
+            platform: task.worker.clone().unwrap_or_else(|| machine_properties().map(own).into()),
             salt: self.salt(),
             ..RemoteAction::default()
         })
@@ -194,7 +194,7 @@ fn is_of_any_host(build: &Build) -> bool {
 
 /// What every key of this machine holds, in one line.
 pub async fn machine_in_keys(runner: &dyn CommandRunner, root: &Path) -> String {
-    let [(family, os), (isa, arch)] = building_machine();
+    let [(family, os), (isa, arch)] = machine_properties();
     format!("{family}={os} {isa}={arch} HOST={}", measured_host(runner, root).await)
 }
 
@@ -213,21 +213,6 @@ async fn measured_host(runner: &dyn CommandRunner, root: &Path) -> String {
     let said = runner.run(&command, &mut |line| lines.push(line.trim().replace(' ', "-"))).await;
     let libc = lines.into_iter().next().filter(|_| said.is_ok());
     format!("{}/{}", distribution(), libc.unwrap_or_else(|| "another-libc".into()))
-}
-
-/// The properties of the machine that builds, in the words of the Remote Execution API.
-fn building_machine() -> [(&'static str, String); 2] {
-    let Platform { os, arch } = Platform::host();
-    let family = match os.to_string().as_str() {
-        "darwin" => "macos".to_owned(),
-        other => other.to_owned(),
-    };
-    let isa = match arch.to_string().as_str() {
-        "amd64" => "x86-64".to_owned(),
-        "arm64" => "arm-a64".to_owned(),
-        other => other.to_owned(),
-    };
-    [("OSFamily", family), ("ISA", isa)]
 }
 
 /// `debian-12`, as the system calls itself.

@@ -3,16 +3,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
     sync::Arc,
 };
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
-use super::RemoteCache;
+use super::{NamedFiles, RemoteCache, RemoteRights};
 use crate::{
-    cache::{Staging, stage},
+    cache::stage,
     manifest::parse_stamp,
     model::{ArtifactId, Fault, Kind, Stamp},
     probe::{
@@ -20,7 +19,7 @@ use crate::{
         trusted_repositories,
     },
     provenance::{Builder, Trust, refusal},
-    reapi::{ActionOutputs, Connection, Trouble, TroubleKind},
+    reapi::{ActionOutput, ActionOutputs, Connection, Trouble, TroubleKind},
 };
 
 /// How many artifacts are asked for, and come, at once.
@@ -29,16 +28,29 @@ const AT_ONCE: usize = 8;
 const MOST_OF_STAMP: u64 = 1 << 20;
 
 /// A remote cache that is only spoken of: verbs that look run no tool, and without that nobody knows a key.
-pub struct RemoteMention(pub String);
+pub struct RemoteMention {
+    /// Which cache.
+    pub identity: String,
+    /// What a run may do with it.
+    pub rights: RemoteRights,
+}
+
+impl RemoteMention {
+    /// What the name of each begins with, where it is one of the places that were looked at.
+    pub const LABEL: &'static str = "remote cache ";
+}
 
 #[async_trait]
 impl RemoteLookup for RemoteMention {
     fn label(&self) -> String {
-        format!("remote cache {}", self.0)
+        format!("{}{}", Self::LABEL, self.identity)
     }
 
     async fn look_up(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer> {
-        let found = "asked before it is built; the key holds what its tools say then".to_owned();
+        let found = match self.rights.unread {
+            None => "asked before it is built; the key holds what its tools say then".to_owned(),
+            Some(why) => format!("not asked: {why}"),
+        };
         let answer = || RemoteAnswer { found: found.clone(), ..RemoteAnswer::default() };
         wants.iter().map(|want| (want.id.clone(), answer())).collect()
     }
@@ -47,7 +59,7 @@ impl RemoteLookup for RemoteMention {
 #[async_trait]
 impl RemoteLookup for RemoteCache {
     fn label(&self) -> String {
-        format!("remote cache {}", self.identity())
+        format!("{}{}", RemoteMention::LABEL, self.identity())
     }
 
     async fn look_up(&self, wants: &[&ArtifactSpec]) -> BTreeMap<ArtifactId, RemoteAnswer> {
@@ -115,7 +127,7 @@ impl RemoteCache {
         let connection = self.connection().await.ok_or_else(unused)?;
         let digest = action.digest();
         let short = digest.sha256.short();
-        let outputs = match connection.result(digest).await {
+        let outputs = match connection.result(digest, Stamp::FILE).await {
             Ok(Some(outputs)) => outputs,
             Ok(None) => return Err(Miss::Absent(format!("it has no action {short}"))),
             Err(trouble) => return Err(self.miss(&trouble)),
@@ -124,14 +136,19 @@ impl RemoteCache {
         let stamp = self.stamp(want, connection, &outputs).await?;
         let staging = stage(self.workspaces.layout())
             .map_err(|fault| Miss::Absent(format!("it cannot be taken: {fault}")))?;
+        let mut names: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (name, sha256) in &stamp.binaries {
             let output = outputs.files.iter().find(|file| file.path == name.as_str());
             let output =
                 output.filter(|output| output.digest.sha256 == *sha256).ok_or_else(|| {
                     Miss::Wrong(format!("its `{name}` is not the one that its stamp speaks of"))
                 })?;
-            let taken = take(connection, output.digest, &staging, name.as_ref()).await;
-            taken.map_err(|trouble| self.miss(&trouble))?;
+            names.entry(output.digest).or_default().push(name);
+        }
+        let sink = NamedFiles { folder: staging.folder(), names };
+        let taken = connection.read_all(sink.digests(), &sink).await;
+        taken.map_err(|trouble| self.miss(&trouble))?;
+        for name in stamp.binaries.keys() {
             check_header(want.id.platform, name, &staging.path().join(name))
                 .map_err(|fault| Miss::Wrong(fault.to_string()))?;
         }
@@ -153,9 +170,8 @@ impl RemoteCache {
         }
         let file = outputs.files.iter().find(|file| file.path == Stamp::FILE);
         let file = file.filter(|file| file.digest.size <= MOST_OF_STAMP);
-        let digest = file.ok_or_else(|| Miss::Wrong("its stamp is too long".into()))?.digest;
-        let mut text = Vec::new();
-        connection.read(digest, &mut text).await.map_err(|trouble| self.miss(&trouble))?;
+        let file = file.ok_or_else(|| Miss::Wrong("its stamp is too long".into()))?;
+        let text = read_output(connection, file).await.map_err(|trouble| self.miss(&trouble))?;
         let text = String::from_utf8_lossy(&text);
         let stamp = parse_stamp(&text)
             .map_err(|why| Miss::Wrong(format!("its stamp is damaged: {why}")))?;
@@ -196,15 +212,15 @@ impl RemoteCache {
     }
 }
 
-/// Takes the file `name` into `staging`.
-async fn take(
+/// What the small file `output` holds: it came with the result, or comes now.
+pub(super) async fn read_output(
     connection: &Connection,
-    digest: crate::reapi::BlobDigest,
-    staging: &Staging,
-    name: &Path,
-) -> Result<(), Trouble> {
-    let local =
-        |error: std::io::Error| Trouble { kind: TroubleKind::Local, why: error.to_string() };
-    let mut file = staging.folder().create_new(name, 0o755).map_err(local)?;
-    connection.read(digest, &mut file).await
+    output: &ActionOutput,
+) -> Result<Vec<u8>, Trouble> {
+    if let Some(contents) = &output.contents {
+        return Ok(contents.to_vec());
+    }
+    let mut bytes = Vec::new();
+    connection.read(output.digest, &mut bytes).await?;
+    Ok(bytes)
 }

@@ -1,15 +1,17 @@
 //! The cache of builds that machines share, by the Remote Execution API: who may read and write it (`policy`),
 //! what a key holds (`key`), and how artifacts come (`lookup`) and go (`keep`). `tasks` is the same for what tasks make.
-//! `execution` has commands run on the workers of the same server.
+//! `execution` has commands run on the workers of the same server, as an `order` says.
 //!
 //! What it gives is a claim of whoever may write to the server. So runs that publish do not read it, runs for
 //! proposed changes do not write it, and nothing that came from it is ever released. It never fails a run: a
 //! server that is down, slow, full or lies costs a build. After the first such trouble the run asks no more.
 
 mod execution;
+mod files;
 mod keep;
 mod key;
 mod lookup;
+mod order;
 mod policy;
 mod tasks;
 
@@ -34,9 +36,10 @@ use crate::{
     workspace::Workspaces,
 };
 
-pub use execution::{WorkerCommand, WorkerInput, WorkerOrder};
+pub use files::NamedFiles;
 pub use key::machine_in_keys;
 pub use lookup::RemoteMention;
+pub use order::{WorkerCommand, WorkerInput, WorkerOrder};
 pub use policy::RemoteRights;
 pub use tasks::SharedAction;
 

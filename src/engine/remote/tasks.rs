@@ -3,9 +3,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-
-use super::{RemoteCache, execution::fetch_file, keep::TURNS, lookup::Miss};
+use super::{
+    RemoteCache,
+    files::IntoCache,
+    keep::TURNS,
+    lookup::{Miss, read_output},
+};
 use crate::{
     cache::{IncomingOutputs, OutgoingOutputs},
     model::{Fault, Kind, Sha256},
@@ -15,8 +18,6 @@ use crate::{
     },
 };
 
-/// How many files come at once.
-const AT_ONCE: usize = 8;
 /// No list is longer, in bytes.
 const MOST_OF_LIST: u64 = 16 << 20;
 
@@ -71,7 +72,7 @@ impl RemoteCache {
         let action = self.task_action(task).await.map_err(Miss::Absent)?;
         let unused = || Miss::Absent("not asked: it is not used in this run".into());
         let connection = self.connection().await.ok_or_else(unused)?;
-        let outputs = match connection.result(action.digest()).await {
+        let outputs = match connection.result(action.digest(), SharedAction::LIST).await {
             Ok(Some(outputs)) => outputs,
             Ok(None) => return Err(Miss::Absent("it has no such action".into())),
             Err(trouble) => return Err(self.miss(&trouble)),
@@ -80,8 +81,7 @@ impl RemoteCache {
         let list = outputs.files.iter().find(|file| file.path == SharedAction::LIST);
         let list = list.filter(|list| list.digest.size <= MOST_OF_LIST);
         let list = list.ok_or_else(|| Miss::Wrong("it has no list of its outputs".into()))?;
-        let mut text = Vec::new();
-        connection.read(list.digest, &mut text).await.map_err(|trouble| self.miss(&trouble))?;
+        let text = read_output(connection, list).await.map_err(|trouble| self.miss(&trouble))?;
         let incoming = receive(&text).map_err(|fault| match fault.kind {
             Kind::Verification => Miss::Wrong(fault.to_string()),
             _ => Miss::Absent(fault.to_string()),
@@ -109,10 +109,8 @@ impl RemoteCache {
                 .ok_or_else(|| Miss::Wrong("its files are more than a task may make".into()))?;
             wanted.push(BlobDigest { sha256, size });
         }
-        let takes = wanted.into_iter().map(|digest| fetch_file(connection, digest, incoming));
-        let takes: Vec<_> = takes.collect();
-        let taken = stream::iter(takes).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await;
-        taken.map(drop).map_err(|trouble| self.miss(&trouble))
+        let taken = connection.read_all(wanted, &IntoCache(incoming)).await;
+        taken.map_err(|trouble| self.miss(&trouble))
     }
 
     /// Begins to write `outputs`, which `task` made in this run.
@@ -128,18 +126,19 @@ impl RemoteCache {
                 path: SharedAction::LIST.to_owned(),
                 digest: list.digest,
                 is_executable: false,
+                contents: None,
             };
             let (mut blobs, mut files) = (vec![list], vec![listed]);
             for file in outputs.files {
                 let digest = BlobDigest { sha256: file.digest, size: file.size };
                 blobs.push(RemoteBlob { digest, contents: BlobContents::File(file.bytes) });
                 let (path, is_executable) = (file.path, file.is_executable);
-                files.push(ActionOutput { path, digest, is_executable });
+                files.push(ActionOutput { path, digest, is_executable, contents: None });
             }
             let result = ActionOutputs { files, worker: cache.builder.id().to_owned() };
             let written = async {
-                let mut sent = connection.write(&blobs).await?;
-                sent += connection.write(&action.blobs()).await?;
+                blobs.extend(action.blobs());
+                let sent = connection.write(&blobs).await?;
                 connection.keep_result(action.digest(), &result).await?;
                 Ok::<_, Trouble>(sent)
             };

@@ -97,9 +97,12 @@ impl<'w> TaskRun<'_, 'w> {
         frame: &RunScope<'_>,
     ) -> Result<RecordOrigin, Fault> {
         let mut is_anew = self.engine.options.force;
+        let tell = |line: &str, is_error: bool| {
+            self.report(&scene.label, TaskEvent::Printed(line, is_error));
+        };
         for _ in 0..=RemoteCache::tries_of_fetching() {
             let stop = frame.cancel.part();
-            let mut run = std::pin::pin!(remote.run_on_worker(order, is_anew, &stop));
+            let mut run = std::pin::pin!(remote.run_on_worker(order, is_anew, &tell, &stop));
             let result = tokio::select! {
                 result = &mut run => result?,
                 fault = frame.expired(&self.invocation.name) => {
@@ -108,7 +111,9 @@ impl<'w> TaskRun<'_, 'w> {
                     return Err(fault);
                 }
             };
-            self.pass_on(scene, &result);
+            for (bytes, is_error) in result.untold().into_iter().zip([false, true]) {
+                String::from_utf8_lossy(bytes).lines().for_each(|line| tell(line, is_error));
+            }
             if result.exit_code != 0 {
                 return Err(self.failure(order, &result));
             }
@@ -127,15 +132,6 @@ impl<'w> TaskRun<'_, 'w> {
         Err(Fault::new(Kind::Store, what).hint("the server may have too little room"))
     }
 
-    /// Tells what the commands printed.
-    fn pass_on(&self, scene: &PreparedTask<'_, 'w>, result: &ExecutionResult) {
-        for (bytes, is_error) in [(&result.stdout, false), (&result.stderr, true)] {
-            for line in String::from_utf8_lossy(bytes).lines() {
-                self.report(&scene.label, TaskEvent::Printed(line, is_error));
-            }
-        }
-    }
-
     /// The fault of commands that failed on a worker, as it would be here.
     fn failure(&self, order: &WorkerOrder, result: &ExecutionResult) -> Fault {
         let code = u8::try_from(result.exit_code).unwrap_or(1);
@@ -145,7 +141,8 @@ impl<'w> TaskRun<'_, 'w> {
             }
             _ => "a command".to_owned(),
         };
-        let fault = Fault::new(Kind::Failed, format!("{line} exited with code {code}"));
+        let fault = WorkerOrder::missing_tool(&result.stderr)
+            .unwrap_or_else(|| Fault::new(Kind::Failed, format!("{line} exited with code {code}")));
         let fault = match result.worker.is_empty() {
             true => fault.because("it ran on a worker"),
             false => fault.because(format!("it ran on the worker {}", result.worker)),
@@ -243,12 +240,13 @@ impl<'w> TaskRun<'_, 'w> {
             name: format!("the task {}", self.invocation.name),
             commands,
             variables: env.collect(),
+            tools: task.remote.as_ref().map(|remote| remote.tools.clone()).unwrap_or_default(),
             dir,
             folders,
             inputs,
             outputs,
-            properties: BTreeMap::new(),
             timeout: task.timeout,
+            ..WorkerOrder::default()
         }))
     }
 

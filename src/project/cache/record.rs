@@ -63,8 +63,11 @@ pub struct Made {
     pub run_url: Option<String>,
     /// What started that run.
     pub event: Option<String>,
-    /// What kept the build from writing elsewhere: `landlock`, or `none`.
+    /// What kept the build from writing elsewhere: `landlock`, the `worker` that it ran on, or `none`.
     pub sandbox: Option<String>,
+    /// The properties of that worker.
+    #[serde(default)]
+    pub worker: Option<String>,
     /// When work on it began, as RFC 3339 has it.
     pub started_on: String,
     /// When it was done.

@@ -153,6 +153,7 @@ fn bare(steps: Vec<Text>) -> Build {
         rust_target: None,
         native_only: None,
         preset: None,
+        module: None,
         remote: None,
         timeout: TIMEOUT,
     }
@@ -209,6 +210,9 @@ fn expand(
     }
     build.tools.extend(recipe.tools.iter().map(|tool| ((*tool).to_owned(), None)));
     build.native_only = recipe.native_only;
+    if recipe.chosen_by == Some("module") {
+        build.module = Some(render("{{ module }}@{{ version }}")?.into_inner());
+    }
     if recipe.preset == "cargo" {
         build.rust_target = Some(render("{{ target }}")?.into_inner());
     }
@@ -316,8 +320,8 @@ fn installed_name(import_path: &str) -> String {
     if is_major(last) { parts.next().unwrap_or(last) } else { last }.to_owned()
 }
 
-/// How Go's module cache spells `module`: capitals as `!` and the small letter.
-fn module_folder(module: &str) -> String {
+/// How Go's module cache spells `module`, or a version: capitals as `!` and the small letter.
+pub fn module_folder(module: &str) -> String {
     let mut folder = String::new();
     for c in module.chars() {
         if c.is_ascii_uppercase() {

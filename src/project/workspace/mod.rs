@@ -48,6 +48,7 @@ use std::{
     time::Duration,
 };
 
+pub use build::module_folder;
 pub use deploy::{
     Deploy, DeployEnvironment, DeployIdentity, DeployRecipe, DeployWords, HealthGate, HealthProbe,
     LedgerHome, Notification, NotificationKind, PulumiProgram,
@@ -63,7 +64,7 @@ pub use load::{LoadError, load, load_text};
 pub use needs::{NeedKind, NeedMap};
 pub use outside::{Assignments, LoadInputs};
 pub use platforms::{WantedPlatforms, Workspaces};
-pub use remote::{ExecutionSettings, RemoteSettings, RemoteUse};
+pub use remote::{ExecutionSettings, RemoteSettings, RemoteUse, machine_properties};
 pub use service::{Probe, Readiness, Restart, SUPERVISOR, Service};
 pub use shared::{SharedInputs, is_meant};
 pub use starter::starter;
@@ -303,6 +304,8 @@ pub struct Build {
     pub native_only: Option<&'static str>,
     /// Which preset they are of; none if people wrote them.
     pub preset: Option<&'static str>,
+    /// The Go module that they fetch and build, as `PATH@VERSION`; none if they build a source.
+    pub module: Option<String>,
     /// How long all of them may take together.
     pub timeout: Duration,
     /// `remote:`; nothing if it runs here.

@@ -10,7 +10,7 @@ use std::{
 use super::{Source, Subsystem, Workspace, build::is_variable};
 use crate::{
     manifest::{Findings, Node, Scalar, pairs, scalar, scalars},
-    model::parse_duration,
+    model::{Platform, parse_duration},
     reapi::ServerAddress,
 };
 
@@ -107,12 +107,11 @@ impl Workspace {
         let wish = build.remote.as_ref().ok_or("its build does not say `remote`")?;
         let settings = self.remote.as_ref().ok_or("versions.yml names no `remote`")?;
         let worker = settings.worker(wish).ok_or("versions.yml does not say `execution: true`")?;
+        let fetches_itself = subsystem.source == Source::None && build.module.is_none();
         match () {
-            () if !matches!(subsystem.source, Source::Path { .. }) => {
-                Err("its source is not in the workspace")
-            }
-            () if !subsystem.build_needs.is_empty() => {
-                Err("it is built with what is installed here")
+            () if fetches_itself => Err("its commands fetch its source by themselves"),
+            () if !subsystem.build_needs.is_empty() && !is_like_this_machine(&worker) => {
+                Err("its `build_needs` are programs for this machine, and the worker is another")
             }
             () if !build.pass_env.is_empty() => Err("its build inherits variables (`pass_env`)"),
             () => Ok(worker),
@@ -133,6 +132,28 @@ impl RemoteSettings {
         properties.extend(shared.properties.clone());
         Some(properties)
     }
+}
+
+/// The properties of the machine that forge runs on, in the words of the Remote Execution API.
+pub fn machine_properties() -> [(&'static str, String); 2] {
+    let Platform { os, arch } = Platform::host();
+    let family = match os.to_string().as_str() {
+        "darwin" => "macos".to_owned(),
+        other => other.to_owned(),
+    };
+    let isa = match arch.to_string().as_str() {
+        "amd64" => "x86-64".to_owned(),
+        "arm64" => "arm-a64".to_owned(),
+        other => other.to_owned(),
+    };
+    [("OSFamily", family), ("ISA", isa)]
+}
+
+/// Whether nothing in the `properties` of a worker says that programs for this machine do not run there.
+fn is_like_this_machine(properties: &BTreeMap<String, String>) -> bool {
+    machine_properties().iter().all(|(name, here)| {
+        properties.get(*name).is_none_or(|there| there.eq_ignore_ascii_case(here))
+    })
 }
 
 /// Resolves `remote:` of the task `node`. What is wrong goes to `found`.

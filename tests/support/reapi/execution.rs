@@ -1,7 +1,7 @@
 //! Executions of the stand-in server: nothing runs; each output that a command names is there, with the same words in it.
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use prost::Message;
 use reapi_protocol::{
     google::{
@@ -10,8 +10,9 @@ use reapi_protocol::{
     },
     prost_types::Any,
     reapi::{
-        Action, ActionResult, Command, Digest, Directory, ExecuteRequest, ExecuteResponse,
-        OutputFile, WaitExecutionRequest, execution_server::Execution,
+        Action, ActionResult, Command, Digest, Directory, ExecuteOperationMetadata, ExecuteRequest,
+        ExecuteResponse, ExecutedActionMetadata, OutputFile, WaitExecutionRequest,
+        execution_server::Execution,
     },
 };
 use tonic::{Request, Response, Status, async_trait};
@@ -24,13 +25,10 @@ use crate::support::sha256;
 
 /// What every output holds.
 pub const MADE: &str = "made\n";
+/// What is printed while an execution lasts: a line, and a piece of one.
+pub const PRINTED: &str = "it goes on\nand";
 
 impl Services {
-    /// Whether it is the first time that something happens which happens once.
-    fn is_first(&self) -> bool {
-        !std::mem::replace(&mut self.world().is_over, true)
-    }
-
     fn decoded<T: Message + Default>(&self, digest: Option<&Digest>) -> Result<T, Status> {
         let hash = digest.map(|digest| digest.hash.clone()).unwrap_or_default();
         if digest.is_some_and(|digest| digest.size_bytes == 0) {
@@ -74,12 +72,48 @@ impl Services {
             digest: Some(digest.clone()),
             ..OutputFile::default()
         };
+        // Its clock is far from everybody's.
+        let at = |seconds| Some(reapi_protocol::prost_types::Timestamp { seconds, nanos: 0 });
+        let metadata = ExecutedActionMetadata {
+            worker_start_timestamp: at(0),
+            worker_completed_timestamp: at(4_102_444_800),
+            ..ExecutedActionMetadata::default()
+        };
         let result = ActionResult {
+            execution_metadata: Some(metadata),
             output_files: command.output_paths.iter().map(file).collect(),
-            stdout_raw: Bytes::from_static(b"on a worker\n"),
+            stdout_raw: Bytes::from_static(match misconduct {
+                Misconduct::Prints => b"it goes on\nand ends\n",
+                _ => b"on a worker\n",
+            }),
             ..ActionResult::default()
         };
         Ok(ExecuteResponse { result: Some(result), ..ExecuteResponse::default() })
+    }
+}
+
+impl Services {
+    /// An execution that names what it prints, and lasts until it may end.
+    fn printing(&self, name: String, response: ExecuteResponse) -> Pieces<Operation> {
+        let metadata = ExecuteOperationMetadata {
+            stdout_stream_name: format!("printed/{name}"),
+            ..ExecuteOperationMetadata::default()
+        };
+        let metadata = Any {
+            type_url:
+                "type.googleapis.com/build.bazel.remote.execution.v2.ExecuteOperationMetadata"
+                    .into(),
+            value: metadata.encode_to_vec(),
+        };
+        let first = Operation { metadata: Some(metadata), ..under_way(&name) };
+        let services = self.clone();
+        let last = async move {
+            while !services.world().may_end {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            Ok(over(&name, &response))
+        };
+        Box::pin(stream::iter([Ok(first)]).chain(stream::once(last)))
     }
 }
 
@@ -124,6 +158,9 @@ impl Execution for Services {
         let action = request.into_inner().action_digest.unwrap_or_default();
         let name = action.hash.clone();
         let response = self.run(&action)?;
+        if self.misconduct() == Misconduct::Prints {
+            return Ok(Response::new(self.printing(name, response)));
+        }
         let breaks = self.misconduct() == Misconduct::LosesStreams;
         let end = match breaks {
             true => Err(Status::unavailable("the line is cut")),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-pub use execution::MADE;
+pub use execution::{MADE, PRINTED};
 use reapi_protocol::{
     google::bytestream::byte_stream_server::ByteStreamServer,
     reapi::{
@@ -56,6 +56,16 @@ pub enum Misconduct {
     LosesInputsSilently,
     /// What an execution made is gone once.
     LosesOutputs,
+    /// It is busy once, and says that it will be for a second.
+    BusyForASecond,
+    /// It is busy, and says that it will be for an hour.
+    BusyForAnHour,
+    /// It has no call for many blobs.
+    NoBatches,
+    /// The disk of the server is full.
+    Full,
+    /// An execution prints, and lasts until it is told to end.
+    Prints,
 }
 
 /// What it holds, and what was asked of it.
@@ -70,6 +80,12 @@ pub struct ReapiWorld {
     pub misconduct: Misconduct,
     /// Whether the misconduct that happens once has happened.
     pub is_over: bool,
+    /// Whether it takes and gives streams in zstd.
+    pub compresses: bool,
+    /// How many bytes of blobs came, as they came.
+    pub received: usize,
+    /// Whether executions that last may end.
+    pub may_end: bool,
     broken: Vec<String>,
 }
 
@@ -155,6 +171,15 @@ impl Reapi {
     /// Forgets the calls so far.
     pub fn forget_calls(&self) {
         self.world().calls.clear();
+    }
+
+    /// How often each call came, in the order of their names.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for (name, _) in &self.world().calls {
+            *counts.entry(name.clone()).or_default() += 1;
+        }
+        counts
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use prost::Message;
 use reapi_protocol::{
     google::{
         bytestream::{
@@ -18,20 +19,20 @@ use reapi_protocol::{
     },
     reapi::{
         ActionCacheUpdateCapabilities, ActionResult, BatchReadBlobsRequest, BatchReadBlobsResponse,
-        BatchUpdateBlobsRequest, BatchUpdateBlobsResponse, CacheCapabilities,
+        BatchUpdateBlobsRequest, BatchUpdateBlobsResponse, CacheCapabilities, Digest,
         ExecutionCapabilities, FindMissingBlobsRequest, FindMissingBlobsResponse,
         GetActionResultRequest, GetCapabilitiesRequest, GetChunkMappingRequest,
         GetChunkMappingResponse, GetTreeRequest, GetTreeResponse, OutputFile,
         RegisterChunkMappingRequest, RegisterChunkMappingResponse, ServerCapabilities,
         SpliceBlobRequest, SpliceBlobResponse, SplitBlobRequest, SplitBlobResponse,
-        UpdateActionResultRequest, action_cache_server::ActionCache, batch_update_blobs_response,
-        capabilities_server::Capabilities,
+        UpdateActionResultRequest, action_cache_server::ActionCache, batch_read_blobs_response,
+        batch_update_blobs_response, capabilities_server::Capabilities,
         content_addressable_storage_server::ContentAddressableStorage,
     },
 };
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
-use super::{Misconduct, ReapiWorld};
+use super::{Misconduct, PRINTED, ReapiWorld};
 use crate::support::sha256;
 
 #[derive(Clone)]
@@ -61,12 +62,38 @@ impl Services {
             Misconduct::ReadOnly if ["Update", "Write"].iter().any(|it| name.contains(it)) => {
                 Err(Status::permission_denied("you may not write"))
             }
+            Misconduct::Full if ["Update", "Write"].iter().any(|it| name.contains(it)) => {
+                Err(Status::resource_exhausted("no space left on device"))
+            }
+            Misconduct::BusyForASecond if name != "GetCapabilities" && self.is_first() => {
+                Err(busy(1))
+            }
+            Misconduct::BusyForAnHour if name != "GetCapabilities" => Err(busy(3600)),
             _ => Ok(()),
         }
     }
 
+    /// Whether it is the first time that something happens which happens once.
+    pub(super) fn is_first(&self) -> bool {
+        !std::mem::replace(&mut self.world().is_over, true)
+    }
+
     pub(super) fn misconduct(&self) -> Misconduct {
         self.world().misconduct
+    }
+
+    /// The blob `digest`, as the server has it.
+    fn given(&self, digest: &str) -> Result<Vec<u8>, Status> {
+        let misconduct = self.misconduct();
+        let found = self.world().blobs.get(digest).cloned();
+        let found = found.filter(|_| misconduct != Misconduct::Evicted);
+        let mut bytes = found.ok_or_else(|| Status::not_found("no such blob"))?.to_vec();
+        match misconduct {
+            Misconduct::Corrupt => *bytes.last_mut().expect("no empty blob") ^= 1,
+            Misconduct::Short => drop(bytes.pop()),
+            _ => {}
+        }
+        Ok(bytes)
     }
 
     fn keep(&self, digest: &str, bytes: Bytes) -> Result<(), Status> {
@@ -76,6 +103,18 @@ impl Services {
         self.world().blobs.insert(digest.to_owned(), bytes);
         Ok(())
     }
+}
+
+/// That the server is busy, and for how long.
+fn busy(seconds: i64) -> Status {
+    let retry_delay = Some(reapi_protocol::prost_types::Duration { seconds, nanos: 0 });
+    let any = reapi_protocol::prost_types::Any {
+        type_url: "type.googleapis.com/google.rpc.RetryInfo".into(),
+        value: rpc::RetryInfo { retry_delay }.encode_to_vec(),
+    };
+    let details = rpc::Status { code: 14, message: "busy".into(), details: vec![any] };
+    let details = details.encode_to_vec().into();
+    Status::with_details(tonic::Code::Unavailable, "busy", details)
 }
 
 #[async_trait]
@@ -91,6 +130,7 @@ impl Capabilities for Services {
                 action_cache_update_capabilities: Some(ActionCacheUpdateCapabilities {
                     update_enabled: true,
                 }),
+                supported_compressors: if self.world().compresses { vec![1] } else { Vec::new() },
                 ..CacheCapabilities::default()
             }),
             execution_capabilities: Some(ExecutionCapabilities {
@@ -165,6 +205,7 @@ impl ContentAddressableStorage for Services {
         let mut responses = Vec::new();
         for one in request.into_inner().requests {
             let digest = one.digest.unwrap_or_default();
+            self.world().received += one.data.len();
             self.keep(&digest.hash, one.data)?;
             responses.push(batch_update_blobs_response::Response {
                 digest: Some(digest),
@@ -176,9 +217,35 @@ impl ContentAddressableStorage for Services {
 
     async fn batch_read_blobs(
         &self,
-        _: Request<BatchReadBlobsRequest>,
+        request: Request<BatchReadBlobsRequest>,
     ) -> Answer<BatchReadBlobsResponse> {
-        Err(Status::unimplemented("by streams only"))
+        self.enter("BatchReadBlobs", &request).await?;
+        if self.misconduct() == Misconduct::NoBatches {
+            return Err(Status::unimplemented("by streams only"));
+        }
+        let digests = request.into_inner().digests;
+        let size: i64 = digests.iter().map(|digest| digest.size_bytes).sum();
+        if size > 4 << 20 {
+            return Err(Status::invalid_argument("that is more than one message carries"));
+        }
+        let response = |digest: Digest| {
+            let (data, status) = match self.given(&digest.hash) {
+                Ok(bytes) => (bytes.into(), rpc::Status::default()),
+                Err(status) => {
+                    let message = status.message().to_owned();
+                    let code = status.code() as i32;
+                    (Bytes::new(), rpc::Status { code, message, ..rpc::Status::default() })
+                }
+            };
+            batch_read_blobs_response::Response {
+                digest: Some(digest),
+                data,
+                status: Some(status),
+                ..batch_read_blobs_response::Response::default()
+            }
+        };
+        let responses = digests.into_iter().map(response).collect();
+        Ok(Response::new(BatchReadBlobsResponse { responses }))
     }
 
     type GetTreeStream = Pieces<GetTreeResponse>;
@@ -219,17 +286,18 @@ impl ByteStream for Services {
     async fn read(&self, request: Request<ReadRequest>) -> Answer<Self::ReadStream> {
         self.enter("Read", &request).await?;
         let request = request.into_inner();
-        let digest = request.resource_name.split('/').rev().nth(1).unwrap_or_default().to_owned();
-        let misconduct = self.misconduct();
-        let found = self.world().blobs.get(&digest).cloned();
-        let found = found.filter(|_| misconduct != Misconduct::Evicted);
-        let mut bytes = found.ok_or_else(|| Status::not_found("no such blob"))?.to_vec();
-        match misconduct {
-            Misconduct::Corrupt => *bytes.last_mut().expect("no empty blob") ^= 1,
-            Misconduct::Short => drop(bytes.pop()),
-            _ => {}
+        if request.resource_name.starts_with("printed/") {
+            let piece = Ok(ReadResponse { data: Bytes::from_static(PRINTED.as_bytes()) });
+            return Ok(Response::new(Box::pin(stream::iter([piece]))));
         }
-        let rest = bytes.split_off(usize::try_from(request.read_offset).unwrap_or(0));
+        let digest = request.resource_name.split('/').rev().nth(1).unwrap_or_default().to_owned();
+        let mut bytes = self.given(&digest)?;
+        let mut rest = bytes.split_off(usize::try_from(request.read_offset).unwrap_or(0));
+        if request.resource_name.contains("compressed-blobs/zstd/") {
+            assert!(self.world().compresses);
+            rest = zstd::encode_all(&*rest, 1).expect("compressed");
+        }
+        let misconduct = self.misconduct();
         let mut pieces: Vec<Result<ReadResponse, Status>> = rest
             .chunks(64 << 10)
             .map(|piece| Ok(ReadResponse { data: Bytes::copy_from_slice(piece) }))
@@ -258,7 +326,13 @@ impl ByteStream for Services {
             }
         }
         let digest = name.split('/').rev().nth(1).unwrap_or_default().to_owned();
+        self.world().received += bytes.len();
         let committed_size = i64::try_from(bytes.len()).expect("a size");
+        if name.contains("compressed-blobs/zstd/") {
+            assert!(self.world().compresses);
+            bytes =
+                zstd::decode_all(&*bytes).map_err(|e| Status::invalid_argument(e.to_string()))?;
+        }
         self.keep(&digest, bytes.into())?;
         Ok(Response::new(WriteResponse { committed_size }))
     }

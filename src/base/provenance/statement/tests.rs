@@ -35,6 +35,7 @@ fn sample() -> Statement {
         url: Some("https://github.com/o/r/actions/runs/7/attempts/1".into()),
         event: Some("push".into()),
         sandbox: Some("landlock".into()),
+        worker: None,
         started_on: Some("2026-01-02T03:04:05Z".into()),
         finished_on: Some("2026-01-02T03:04:06Z".into()),
     };

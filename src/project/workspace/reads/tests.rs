@@ -36,6 +36,7 @@ fn reads_of(steps: &[&str], env: &[(&str, &str)], source: &Source, dir: Option<&
         is_sandboxed: true,
         native_only: None,
         preset: None,
+        module: None,
         timeout: Duration::ZERO,
     };
     reads(&build, source, workspace.path())
