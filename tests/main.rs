@@ -65,6 +65,7 @@ mod previews;
 mod problems;
 mod promises;
 mod pulumi;
+mod queue;
 mod reference;
 mod registry;
 mod release;

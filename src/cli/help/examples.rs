@@ -61,6 +61,7 @@ const EXAMPLES: [(&str, &[&str]); 71] = [
         ],
     ),
     ("rollback", &["forge rollback production api", "forge rollback production api --to v1.1.0"]),
+    ("drift", &["forge drift production"]),
     ("ci:deploy", &["forge ci:deploy"]),
     ("deployments", &["forge deployments", "forge deployments test", "forge deployments --log 7"]),
     (

@@ -294,7 +294,7 @@ impl Deployer<'_> {
         }
     }
 
-    async fn run(
+    pub(super) async fn run(
         &self,
         order: &DeployOrder<'_>,
         frame: &CommandFrame,
@@ -315,6 +315,20 @@ impl Deployer<'_> {
         ran.map_err(|fault| if fault.kind == Kind::Timeout { late() } else { fault })
     }
 
+    /// What is looked at.
+    pub(super) fn health_target(
+        &self,
+        order: &DeployOrder<'_>,
+        gate: &HealthGate,
+    ) -> Result<String, Fault> {
+        match &gate.probe {
+            HealthProbe::Run(line) => Ok(order.deploy.render(line, &order.words)?.symbolic()),
+            HealthProbe::Http(text) | HealthProbe::Tcp(text) => {
+                order.deploy.plain(text, &order.words)
+            }
+        }
+    }
+
     /// Looks at the health of what was deployed until it held, or did not.
     async fn health(
         &self,
@@ -322,12 +336,7 @@ impl Deployer<'_> {
         frame: &CommandFrame,
         gate: &HealthGate,
     ) -> Result<(), Fault> {
-        let target = match &gate.probe {
-            HealthProbe::Run(line) => order.deploy.render(line, &order.words)?.symbolic(),
-            HealthProbe::Http(text) | HealthProbe::Tcp(text) => {
-                order.deploy.plain(text, &order.words)?
-            }
-        };
+        let target = self.health_target(order, gate)?;
         let not_healthy = |why: String| {
             Fault::new(Kind::Failed, format!("{} is not healthy", order.label())).because(why)
         };
@@ -365,7 +374,7 @@ impl Deployer<'_> {
     }
 
     /// One look: what is wrong, if something is.
-    async fn look_once(
+    pub(super) async fn look_once(
         &self,
         order: &DeployOrder<'_>,
         frame: &CommandFrame,

@@ -16,6 +16,7 @@
 mod artifact;
 mod attempt;
 mod deployer;
+mod drift;
 mod health;
 mod heartbeat;
 mod herald;
