@@ -15,6 +15,7 @@ mod processes;
 pub mod reapi;
 pub mod registry;
 mod server;
+mod serving;
 mod terminal;
 
 use std::{
@@ -32,6 +33,7 @@ pub use git::git;
 pub use postgres::Postgres;
 pub use processes::{Marker, is_alive, wait_until};
 pub use server::{Fault, Server};
+pub use serving::{Serving, curl};
 pub use terminal::at_a_terminal;
 
 /// A workspace, a cache and a private store that only one test sees.
