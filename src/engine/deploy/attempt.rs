@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::{
     Claim, DeployOrder, DeployOwner, DeployState, Deployer, Obstacle, StateChange, Ticket,
-    forbidden,
+    forbidden, has_room,
     health::{HealthVerdict, HealthWatch},
     identity::REQUEST_TOKEN,
 };
@@ -137,6 +137,9 @@ impl Deployer<'_> {
         let what = format!("{} may not be deployed any more", order.label());
         if let Some(fault) = Obstacle::fault(&obstacles, what) {
             return Err(fault);
+        }
+        if !order.destroys {
+            has_room(order.environment, &history, id)?;
         }
         let staging = stage(&self.host.workspace.layout)?;
         let files = match order.destroys {
