@@ -77,6 +77,24 @@ fn what_is_not_released_is_deployed_for_a_pull_request_and_removed_again() {
 }
 
 #[test]
+fn of_previews_that_come_at_once_one_has_the_last_place() {
+    let sandbox = shop(PREVIEW, &DEPLOY.replace("run: ", "run: sleep 0.2; "));
+    change(&sandbox, "changed");
+    for round in 0..4 {
+        let start = |number| sandbox.forge(&format!("preview --pr {number} --force")).start();
+        let started = [start(round * 2 + 1), start(round * 2 + 2)];
+        let ended = started.map(|it| it.wait_with_output().unwrap());
+        let codes = ended.each_ref().map(|it| it.status.code().unwrap());
+        let said = ended.each_ref().map(|it| String::from_utf8_lossy(&it.stderr).into_owned());
+        assert!(codes == [0, 2] || codes == [2, 0], "{codes:?} {said:?}");
+        let refused = &said[usize::from(codes[1] == 2)];
+        assert!(refused.contains("no room for the preview"), "{refused}");
+        let there = round * 2 + if codes[0] == 0 { 1 } else { 2 };
+        sandbox.forge(&format!("preview:destroy {there}")).succeeds();
+    }
+}
+
+#[test]
 fn a_preview_needs_a_way_to_be_removed_and_an_environment() {
     let sandbox = shop(PREVIEW, "  run: 'true'\n");
     sandbox.forge("preview --pr 7").exits(2).says("nothing says how a preview of api is removed");

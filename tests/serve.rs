@@ -1,109 +1,14 @@
 //! `forge serve`: deployments that are asked for from elsewhere, whatever happens to the server meanwhile.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Stdio},
-    thread,
-};
-
 use serde_json::{Value, json};
 
 use crate::{
     deployments::{GATED, PLAIN, last_states, ledger, next, released},
-    support::{Sandbox, is_here, python_with, wait_until},
+    support::{Sandbox, Serving, curl, is_here, python_with, wait_until},
 };
 
-/// A server in the workspace of `sandbox`.
-struct Serving {
-    child: Child,
-    port: u16,
-}
-
-impl Serving {
-    fn begin(sandbox: &Sandbox, words: &str) -> Self {
-        Self::with(sandbox, words, &[])
-    }
-
-    fn with(sandbox: &Sandbox, words: &str, variables: &[(&str, &str)]) -> Self {
-        let port = if words.contains("--listen") { "" } else { "--listen 127.0.0.1:0" };
-        let mut forge = sandbox.forge(&format!("serve {port} {words}"));
-        forge.command().envs(variables.iter().copied()).stderr(Stdio::piped());
-        let mut child = forge.command().spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        let port = loop {
-            let Some(Ok(line)) = lines.next() else { panic!("it does not serve: {said}") };
-            if let Some((_, rest)) = line.split_once("grpc://127.0.0.1:") {
-                break rest.split(' ').next().unwrap().parse().unwrap();
-            }
-            said += &line;
-        };
-        thread::spawn(move || lines.for_each(drop));
-        Self { child, port }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
-    }
-
-    /// The address, as `--server` takes it.
-    fn address(&self) -> String {
-        format!("grpc://127.0.0.1:{}", self.port)
-    }
-
-    fn signal(&mut self, signal: &str) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(
-            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
-        );
-        self.child.wait().unwrap().code()
-    }
-
-    fn get(&self, path: &str) -> Value {
-        curl(&[&self.url(path)]).1
-    }
-
-    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        curl(&["-d", &body.to_string(), &self.url(path)])
-    }
-
-    /// Asks for a deployment, and returns its number.
-    fn ask(&self, body: &Value) -> u64 {
-        let (status, answer) = self.post("/v1/deployments", body);
-        assert_eq!(status, 200, "{answer}");
-        answer["deployment"]["id"].as_u64().unwrap()
-    }
-
-    fn state(&self, id: u64) -> String {
-        let found = self.get(&format!("/v1/deployments/{id}"));
-        found["deployment"]["state"].as_str().unwrap_or_default().to_owned()
-    }
-
-    fn ends(&self, id: u64, state: &str) -> Value {
-        wait_until(&format!("{id} is {state}"), || self.state(id) == state);
-        self.get(&format!("/v1/deployments/{id}"))
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// What curl gets: the status, and the answer as JSON.
-fn curl(arguments: &[&str]) -> (u16, Value) {
-    let all = ["-sS", "-m", "20", "-w", "\n%{http_code}"];
-    let output = std::process::Command::new("curl").args(all).args(arguments).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (body, status) = text.rsplit_once('\n').unwrap_or_default();
-    let value = serde_json::from_str(body).unwrap_or_else(|_| json!(body));
-    (status.parse().unwrap_or_default(), value)
-}
-
 /// Deploys when the file `go` is there, and finishes what it began.
-const SLOW: &str = "  run: trap '' INT; touch began; while ! test -e go; do sleep 0.01; done; \
+pub const SLOW: &str = "  run: trap '' INT; touch began; while ! test -e go; do sleep 0.01; done; \
                     echo {{ version }} >> done\n  stop: { grace: 20s }\n";
 
 #[test]

@@ -98,6 +98,7 @@ fn pulumi(deploy: &Deploy) -> Option<Vec<String>> {
         config: config.collect(),
         target: None,
         refresh: false,
+        expects_nothing: false,
         destroys: false,
         message: "{{ version }}",
     };

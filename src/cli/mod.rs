@@ -284,6 +284,7 @@ fn run_deploy(session: &Session, verb: Verb) -> Result<u8, CliError> {
     match verb {
         Verb::Deploy(wish) => deploy::deploy(session, &wish),
         Verb::Rollback(wish) => deploy::rollback(session, &wish),
+        Verb::Drift(wish) => deploy::drift(session, &wish),
         Verb::Deployments(wish) => deploy::deployments(session, &wish),
         Verb::Preview(wish) => deploy::preview(session, &wish),
         Verb::PreviewDestroy(wish) => deploy::destroy(session, &wish),

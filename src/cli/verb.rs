@@ -84,6 +84,10 @@ pub(super) enum Verb {
     Deploy(super::deploy::DeployArgs),
     /// Bring an environment back to an earlier version
     Rollback(super::deploy::RollbackArgs),
+    /// Look whether what runs in an environment is as it was deployed
+    ///
+    /// Pulumi compares its stack with what is there, smoke tests run and health is looked at; nothing is changed.
+    Drift(super::deploy::DriftArgs),
     /// Show what runs where, and what was deployed
     Deployments(super::deploy::DeploymentsArgs),
     /// Build what is here and deploy it to an environment of its own, for a pull request

@@ -10,10 +10,12 @@ mod git;
 pub mod gitea;
 pub mod github;
 pub mod gitlab;
+mod postgres;
 mod processes;
 pub mod reapi;
 pub mod registry;
 mod server;
+mod serving;
 mod terminal;
 
 use std::{
@@ -28,8 +30,10 @@ pub use ask::{Ask, Reply};
 pub use asset::{Asset, elf_for_arm64, sha256};
 pub use disk::Mount;
 pub use git::git;
+pub use postgres::Postgres;
 pub use processes::{Marker, is_alive, wait_until};
 pub use server::{Fault, Server};
+pub use serving::{Serving, curl};
 pub use terminal::at_a_terminal;
 
 /// A workspace, a cache and a private store that only one test sees.

@@ -82,6 +82,56 @@ static ENVIRONMENT: Mapping = Mapping {
     ],
 };
 
+/// What `forge serve` does by itself.
+pub const SCHEDULES: Shape = Map("names of schedules", &Shape::Record(&SCHEDULE));
+
+const PLACE: Shape = Text("the name of an environment");
+
+static SCHEDULE: Mapping = Mapping {
+    what: "a schedule",
+    exactly_one: &["deploy", "drift", "sweep"],
+    fields: &[
+        field(
+            "cron",
+            Required,
+            Text("five fields such as `0 2 * * 1-5`: minute, hour, day, month, day of the week"),
+            "When it has its turn.",
+        )
+        .example(r#""0 2 * * 1-5""#),
+        field(
+            "zone",
+            Optional,
+            Text("a time zone such as `Europe/Berlin`"),
+            "The time zone of `cron`. In the hour that summer time skips nothing has its turn; in the one that it repeats, twice.",
+        )
+        .default("`UTC`")
+        .example("Europe/Berlin"),
+        field(
+            "deploy",
+            Optional,
+            PLACE,
+            "Deploys to this environment what has a `deploy`, as `forge deploy` does.",
+        )
+        .example("test"),
+        field("from", With("deploy"), PLACE, "The environment whose versions are deployed.")
+            .example("test"),
+        field(
+            "drift",
+            Optional,
+            PLACE,
+            "Looks whether what runs in this environment is as it was deployed, as `forge drift` does. It mends nothing.",
+        )
+        .example("production"),
+        field(
+            "sweep",
+            Optional,
+            PLACE,
+            "Removes the environments of pull requests that nobody needs any more, as `forge preview:sweep` does: the name of the environment with `pull_request`.",
+        )
+        .example("preview"),
+    ],
+};
+
 /// Who is told how deployments go.
 pub static NOTIFY: Mapping = Mapping {
     what: "who is told of deployments",

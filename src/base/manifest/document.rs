@@ -68,6 +68,8 @@ pub struct ManifestDoc {
     pub environments: Pairs<Node>,
     /// `ledger`.
     pub ledger: Option<Scalar>,
+    /// `schedules`.
+    pub schedules: Pairs<Node>,
     /// `notify`.
     pub notify: Option<Node>,
     /// `ci.runners`.
@@ -259,6 +261,7 @@ pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
         groups: lists(&root, "groups"),
         environments: nodes(&root, "environments"),
         ledger: text(&root, "ledger"),
+        schedules: nodes(&root, "schedules"),
         notify: root.get("notify").cloned(),
         runners: ci.map(|ci| lists(ci, "runners")).unwrap_or_default(),
         head: head(&root),

@@ -2,7 +2,7 @@
 //! here is what is accepted, what `forge schema` prints, what the reference says and what
 //! messages name.
 
-use super::deploy_language::{ENVIRONMENTS, NOTIFY};
+use super::deploy_language::{ENVIRONMENTS, NOTIFY, SCHEDULES};
 use super::include::INCLUDE;
 use super::shape::{
     Field, Mapping,
@@ -108,6 +108,12 @@ pub static MANIFEST: Mapping = Mapping {
             Text("a folder such as `/srv/deployments`, or a repository such as `github:OWNER/REPO`"),
             "Where the ledger of deployments is, which machines that deploy to the same environments share: a folder, or the records of deployments at a repository of GitHub.",
         ).default("in GitHub Actions the repository, elsewhere a folder in the user's data directory").example("github:acme/shop"),
+        field(
+            "schedules",
+            Optional,
+            SCHEDULES,
+            "What `forge serve` does by itself, and when.",
+        ).example("{ nightly: { cron: \"0 2 * * 1-5\", zone: Europe/Berlin, deploy: test } }"),
         field(
             "notify",
             Optional,

@@ -2,7 +2,7 @@
 //! help in the terminal.
 
 use super::{
-    deploy_language::{DEPLOY, ENVIRONMENTS, NOTIFY},
+    deploy_language::{DEPLOY, ENVIRONMENTS, NOTIFY, SCHEDULES},
     image_language::IMAGE,
     include::{INCLUDE, TASK_FILE},
     language::MANIFEST,
@@ -37,6 +37,7 @@ pub fn language_tables() -> Vec<LanguageTable> {
     own("", &IMAGE, "images", &mut tables);
     own("deploy.", &DEPLOY, "deployments", &mut tables);
     own("environments.", &ENVIRONMENTS, "deployments", &mut tables);
+    own("schedules.", &SCHEDULES, "deployments", &mut tables);
     own("notify.", &Shape::Record(&NOTIFY), "deployments", &mut tables);
     own("", &Shape::Record(&MANIFEST), "manifest", &mut tables);
     own("", &Shape::Record(&SPEC), "spec", &mut tables);

@@ -9,7 +9,7 @@ use crate::{
     model::{Fault, Kind},
     reapi::ServerAddress,
     report::{Align, Cell, Role, Table, render_fault},
-    serve::{DeployAway, DeployClient, JobEvent, JobFilter, JobRequest, JobState, RemoteJob},
+    serve::{DeployAway, DeployClient, JobEvent, JobFilter, JobKind, JobRequest, JobState, RemoteJob},
 };
 
 use super::super::{CliError, session::Session};
@@ -66,9 +66,9 @@ impl ServerArgs {
     /// The client of the server, if one is named.
     pub(super) fn open(&self, session: &Session) -> Result<Option<DeployClient>, Fault> {
         let Some(text) = &self.server else { return Ok(None) };
-        if session.flags.dry_run || session.flags.offline {
-            let fault = Fault::new(Kind::Usage, "a server is asked for what it then does");
-            return Err(fault.hint("leave out `--dry-run` and `--offline`, or `--server`"));
+        if session.flags.offline {
+            let fault = Fault::new(Kind::Usage, "`--offline` asks no server");
+            return Err(fault.hint("leave out `--offline` or `--server`"));
         }
         // People paste addresses of web servers.
         let text = match text.split_once("://") {
@@ -146,14 +146,21 @@ fn merged(documents: &[Value]) -> Value {
         arrays.flatten().cloned().collect()
     };
     let is_ok = documents.iter().all(|it| it["ok"] == true);
-    json!({
+    let mut merged = json!({
         "schema": 1,
         "environment": documents.first().map(|it| it["environment"].clone()),
         "ok": is_ok,
         "deployments": all("deployments"),
         "there": all("there"),
         "left_out": all("left_out"),
-    })
+    });
+    // Of a preview.
+    for key in ["would", "against"] {
+        if documents.iter().any(|it| it.get(key).is_some()) {
+            merged[key] = all(key).into();
+        }
+    }
+    merged
 }
 
 /// Shows how a job goes until it has ended.
@@ -241,6 +248,14 @@ pub(super) fn deployments(
     Ok(0)
 }
 
+/// The version of a job that brings one there, or what it does instead.
+fn version_or_kind(job: &RemoteJob) -> String {
+    match job.kind {
+        JobKind::Deploy => job.version.clone(),
+        kind => kind.as_str().to_lowercase(),
+    }
+}
+
 fn table(jobs: &[RemoteJob]) -> Table {
     let mut table = Table::new([
         ("deployment", Align::Right),
@@ -262,7 +277,7 @@ fn table(jobs: &[RemoteJob]) -> Table {
             Cell::new(Role::Plain, job.id.to_string()),
             Cell::new(Role::Plain, &job.environment),
             Cell::new(Role::Name, if job.name.is_empty() { "all" } else { &job.name }),
-            Cell::new(Role::Plain, if job.is_rollback { "rollback" } else { &job.version }),
+            Cell::new(Role::Plain, version_or_kind(job)),
             Cell::new(role, job.state.to_string()),
             Cell::new(Role::Dim, job.since()),
             Cell::new(Role::Dim, &job.requested_by),

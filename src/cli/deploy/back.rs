@@ -40,6 +40,10 @@ pub(in super::super) struct RollbackArgs {
 /// Brings an earlier version back.
 pub(in super::super) fn rollback(session: &Session, wish: &RollbackArgs) -> Result<u8, CliError> {
     if let Some(server) = wish.server.open(session)? {
+        if session.flags.dry_run {
+            let fault = Fault::new(Kind::Usage, "a server shows no rollback beforehand");
+            return Err(fault.hint("leave out `--dry-run` or `--server`").into());
+        }
         let request = JobRequest {
             kind: JobKind::Rollback,
             environment: wish.environment.clone(),

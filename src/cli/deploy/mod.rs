@@ -3,6 +3,7 @@
 mod away;
 mod back;
 mod desk;
+mod drift;
 mod outside;
 mod planned;
 mod preview;
@@ -30,6 +31,7 @@ use away::{AskingArgs, ServerArgs};
 pub(super) use back::{RollbackArgs, rollback};
 use desk::DeployDesk;
 pub(super) use desk::{REQUESTED, data_folder, ledger_of};
+pub(super) use drift::{DriftArgs, drift};
 pub(super) use planned::{PlannedDeployment, add_planned, planned, planned_table};
 pub(super) use preview::{DestroyArgs, PreviewArgs, destroy, preview};
 pub(super) use shown::{DeploymentsArgs, deployments, placement_notes};
@@ -89,8 +91,9 @@ pub(super) fn deploy(session: &Session, wish: &DeployArgs) -> Result<u8, CliErro
 /// What a server is asked for: each subsystem by itself, or all together.
 fn requests(session: &Session, wish: &DeployArgs) -> Vec<JobRequest> {
     let text = |given: &Option<String>| given.clone().unwrap_or_default();
+    let kind = if session.flags.dry_run { JobKind::Preview } else { JobKind::Deploy };
     let request = |name: &str| JobRequest {
-        kind: JobKind::Deploy,
+        kind,
         environment: wish.environment.clone(),
         name: name.to_owned(),
         version: text(&wish.version),

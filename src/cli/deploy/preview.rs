@@ -8,7 +8,7 @@ use std::{
 use crate::{
     deploy::{
         Artifact, DeployOrder, DeployRequest, Deployment, FoundArtifact, KEEP_LABEL, Ledger,
-        LivePreview, Obstacle, PreparedDeploys, PreviewComment, live_previews, may_preview,
+        LivePreview, Obstacle, PreparedDeploys, PreviewComment, has_room, live_previews, may_preview,
         may_sweep, missing_secrets, ordered, prepare,
     },
     model::{Fault, Kind, Name},
@@ -75,7 +75,7 @@ pub(super) fn for_pull_request(
         let found = live.iter().find(|it| it.number == number);
         return closed(session, workspace, &desk, template, found);
     }
-    has_room(template, number, &live)?;
+    has_room(&environment, &history, u64::MAX)?;
     let names = deployable(workspace, names, !words.is_empty())?;
     can_be_removed(workspace, &names)?;
     if session.flags.dry_run {
@@ -140,24 +140,6 @@ fn pull_request_number(session: &Session, said: Option<u64>) -> Result<u64, Faul
             fault.hint("name its number: `forge preview --pr 7`, `forge preview:destroy 7`")
         }),
     }
-}
-
-/// Whether one more preview may be there.
-fn has_room(
-    template: &DeployEnvironment,
-    number: u64,
-    live: &[LivePreview<'_>],
-) -> Result<(), Fault> {
-    let others = live.iter().filter(|it| it.number != number);
-    let others: Vec<String> = others.map(LivePreview::label).collect();
-    if others.len() < template.max as usize {
-        return Ok(());
-    }
-    let what = format!("there is no room for the preview of pull request {number}");
-    let (count, all) = (others.len(), others.join(", "));
-    Err(Fault::new(Kind::Usage, what)
-        .because(format!("{count} are there, which is all that `max` allows: {all}"))
-        .hint("`forge preview:destroy NUMBER` makes room, or a greater `max` in versions.yml"))
 }
 
 /// That what is deployed can be removed again.

@@ -1,7 +1,7 @@
 //! An example for each verb. A test parses them all.
 
 /// Lines that people can copy, by verb.
-const EXAMPLES: [(&str, &[&str]); 71] = [
+const EXAMPLES: [(&str, &[&str]); 72] = [
     ("init", &["forge init", "forge init --dry-run"]),
     (
         "add",
@@ -61,6 +61,7 @@ const EXAMPLES: [(&str, &[&str]); 71] = [
         ],
     ),
     ("rollback", &["forge rollback production api", "forge rollback production api --to v1.1.0"]),
+    ("drift", &["forge drift production"]),
     ("ci:deploy", &["forge ci:deploy"]),
     ("deployments", &["forge deployments", "forge deployments test", "forge deployments --log 7"]),
     (

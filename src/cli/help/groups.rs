@@ -58,6 +58,7 @@ pub(super) const GROUPS: [VerbGroup; 8] = [
         verbs: &[
             "deploy",
             "rollback",
+            "drift",
             "deployments",
             "preview",
             "preview:destroy",

@@ -138,6 +138,10 @@ const VARIABLES: &[Chapter] = &[
                 &["FORGE_SERVE_TOKENS"],
                 "For `forge serve`: who may ask, as `NAME=TOKEN` between commas, if no file is named. Its deployments do not see it.",
             ),
+            (
+                &["FORGE_SERVE_STATE"],
+                "For `forge serve`: where its queue is, if `--state` does not say it. Its deployments do not see it.",
+            ),
             (&["FORGE_SERVER_TOKEN"], "For `--server`: the token that the server knows."),
             (
                 &["FORGE_REQUESTED_BY"],

@@ -8,7 +8,7 @@ use crate::{
     process::ProcessId,
     report::{Style, render_problems},
     serve::{Catalog, DeployGround, JobState, LedgerEntry, ServedEnvironment, ServedPlacement},
-    workspace::Workspace,
+    workspace::{Schedule, Workspace},
 };
 
 use super::super::{
@@ -74,6 +74,10 @@ impl DeployGround for WorkspaceGround {
             })
         })
         .await
+    }
+
+    async fn schedules(&self) -> Result<Vec<Schedule>, Fault> {
+        self.ask(|_, workspace| Ok(workspace.schedules.clone())).await
     }
 
     async fn placements(&self) -> Result<Vec<ServedEnvironment>, Fault> {

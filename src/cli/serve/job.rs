@@ -7,12 +7,13 @@ use clap::Parser;
 
 use crate::{
     model::{Fault, Kind},
-    serve::{JobOutcome, JobSeat},
+    serve::{JobLease, JobOutcome, JobSeat, LeaseFinding},
 };
 
 use super::{
     super::{CliError, args::Args, run, session::Session},
     ground::into_fault,
+    know_passwords,
 };
 
 /// What stands behind `forge serve:job`.
@@ -27,9 +28,23 @@ pub(in super::super) struct JobArgs {
 
 /// Does what a job is about.
 pub(in super::super) fn job(session: &Session, wish: &JobArgs) -> Result<u8, CliError> {
-    let Some(seat) = JobSeat::take(&wish.folder)? else {
+    let too_late = || {
         session.note("somebody else took the job over; nothing was done");
-        return Ok(0);
+        Ok(0)
+    };
+    let Some(seat) = JobSeat::take(&wish.folder)? else { return too_late() };
+    let lease = match JobLease::take(&wish.folder, |url| know_passwords(session, url)) {
+        Ok(LeaseFinding::NotNeeded) => None,
+        Ok(LeaseFinding::Taken(lease)) => Some(lease),
+        Ok(LeaseFinding::TooLate) => {
+            seat.leave(&JobOutcome { is_given_up: true, ..JobOutcome::default() })?;
+            return too_late();
+        }
+        Err(fault) => {
+            // Nothing happened, so that it may be tried again.
+            seat.leave(&JobOutcome { is_given_up: true, ..JobOutcome::default() })?;
+            return Err(fault.into());
+        }
     };
     let words = std::iter::once(OsString::from("forge")).chain(wish.words.iter().cloned());
     let ended = Args::try_parse_from(words)
@@ -55,6 +70,9 @@ pub(in super::super) fn job(session: &Session, wish: &JobArgs) -> Result<u8, Cli
     let outcome =
         JobOutcome { code: code.into(), fault: told.unwrap_or_default(), is_given_up: false };
     seat.leave(&outcome)?;
+    if let Some(lease) = lease {
+        lease.end(&outcome);
+    }
     match fault {
         Some(fault) => Err(fault.into()),
         None => Ok(code),

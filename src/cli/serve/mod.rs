@@ -8,6 +8,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::ValueEnum;
@@ -17,10 +18,10 @@ use serde_json::json;
 use crate::{
     deploy::DeployOwner,
     disk::{FileLock, Folder, MOST_OF_TEXT, read_file},
-    model::{Fault, Kind},
+    model::{Fault, Kind, url_secrets},
     serve::{
-        Callers, ServeListener, ServeParts, ServeSettings, ServerTls, SqliteJobs, serve,
-        server_name,
+        Callers, ServeListener, ServeParts, ServeSettings, ServerTls, SharedQueue, StoredJobs,
+        check_lease, is_database, serve, server_name,
     },
 };
 
@@ -31,6 +32,8 @@ use starter::ProcessStarter;
 
 /// The variable that has tokens, if no file has.
 const TOKENS: &str = "FORGE_SERVE_TOKENS";
+/// The variable that says where the queue is, if no flag does.
+const STATE: &str = "FORGE_SERVE_STATE";
 
 /// What can be written behind `forge serve`.
 #[derive(Debug, clap::Args)]
@@ -56,9 +59,12 @@ pub(super) struct ServeArgs {
     /// How many may wait
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     queue: u32,
-    /// The folder of the queue and the logs [default: one for this workspace, beside the user's data]
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    /// Where the queue is: a folder, or a database that servers share, such as postgres://db.example.org/forge [default: FORGE_SERVE_STATE, or a folder of this workspace beside the user's data]
+    #[arg(long, value_name = "DIR|URL")]
+    state: Option<String>,
+    /// How long a server that shares the queue may hear nothing of another one's deployment before it takes it for gone
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = super::verb::duration)]
+    lease: Duration,
     /// How what happens is written to standard error
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log: LogFormat,
@@ -83,10 +89,14 @@ pub(super) fn start(session: &Session, wish: &ServeArgs) -> Result<u8, CliError>
             .hint("`forge help deployments` explains both")
             .into());
     }
-    let root = match &wish.state {
+    let state = state(session, wish);
+    let database = state.filter(|it| is_database(it));
+    let root = match state.filter(|it| !is_database(it)) {
         Some(path) => session.folder()?.join(path),
         None => data_folder(&workspace, "serve")?,
     };
+    check_lease(wish.lease)?;
+    let shared = database.map(|it| SharedQueue { database: it.to_owned(), lease: wish.lease });
     let settings = ServeSettings {
         address: wish.listen,
         tls: tls(wish)?,
@@ -95,11 +105,20 @@ pub(super) fn start(session: &Session, wish: &ServeArgs) -> Result<u8, CliError>
         most_waiting: u64::from(wish.queue),
         owner: server_name(&root, &DeployOwner::this().host)?,
         root: root.clone(),
+        shared,
     };
     settings.check()?;
     let _alone = alone(&root)?;
+    let waiting = session.host.runtime()?;
+    let jobs = match database {
+        Some(url) => {
+            know_passwords(session, url);
+            waiting.wait_for(StoredJobs::in_database(url))?.with_lease(wish.lease)
+        }
+        None => StoredJobs::in_file(&root.join("jobs.db"))?,
+    };
     let parts = ServeParts {
-        jobs: Arc::new(SqliteJobs::open(&root.join("jobs.db"))?),
+        jobs: Arc::new(jobs),
         ground: Arc::new(WorkspaceGround::new(session)),
         starter: Arc::new(ProcessStarter::new(session, workspace.layout.root())),
         tell: listener(session, wish.log),
@@ -107,8 +126,21 @@ pub(super) fn start(session: &Session, wish: &ServeArgs) -> Result<u8, CliError>
     let cancel = session.host.cancel().clone();
     // A server that is asked to end lets those finish who are being answered.
     let _takes_its_time = cancel.grace_period();
-    session.host.runtime()?.block_on(serve(settings, parts, cancel))?;
+    waiting.block_on(serve(settings, parts, cancel))?;
     Ok(0)
+}
+
+/// From now on, the passwords in `url` are masked.
+fn know_passwords(session: &Session, url: &str) {
+    for secret in url_secrets(url) {
+        session.host.secrets().add(secret);
+    }
+}
+
+/// Where the queue is, as somebody says.
+fn state<'a>(session: &'a Session, wish: &'a ServeArgs) -> Option<&'a str> {
+    let variable = session.host.environment().get(STATE);
+    wish.state.as_deref().or(variable).filter(|text| !text.trim().is_empty())
 }
 
 /// What sees to it that nobody else serves from `root`.

@@ -36,7 +36,7 @@ impl ProcessStarter {
             }
         };
         match request.kind {
-            JobKind::Deploy => {
+            JobKind::Deploy | JobKind::Preview => {
                 add("version", &request.version);
                 add("from", &request.from);
                 add("target", &request.target);
@@ -44,14 +44,21 @@ impl ProcessStarter {
                 add("timeout", timeout.as_deref().unwrap_or_default());
             }
             JobKind::Rollback => add("to", &request.version),
+            JobKind::Drift | JobKind::Sweep => {}
         }
+        let verb: &[&str] = match request.kind {
+            JobKind::Deploy => &["deploy"],
+            JobKind::Preview => &["deploy", "--dry-run"],
+            JobKind::Rollback => &["rollback"],
+            JobKind::Drift => &["drift"],
+            JobKind::Sweep => &["preview:sweep"],
+        };
+        words.splice(0..0, verb.iter().map(|word| (*word).to_owned()));
         words.extend(request.force.then(|| "--force".to_owned()));
         words.extend(self.is_offline.then(|| "--offline".to_owned()));
-        let verb = match request.kind {
-            JobKind::Deploy => "deploy",
-            JobKind::Rollback => "rollback",
-        };
-        words.insert(0, verb.to_owned());
+        if request.kind == JobKind::Sweep {
+            return words;
+        }
         // What follows is nothing that could be taken for a flag.
         words.extend(["--".to_owned(), request.environment.clone()]);
         words.extend(Some(request.name.clone()).filter(|name| !name.is_empty()));

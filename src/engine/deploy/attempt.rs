@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::{
     Claim, DeployOrder, DeployOwner, DeployState, Deployer, Obstacle, StateChange, Ticket,
-    forbidden,
+    forbidden, has_room,
     health::{HealthVerdict, HealthWatch},
     identity::REQUEST_TOKEN,
 };
@@ -137,6 +137,9 @@ impl Deployer<'_> {
         let what = format!("{} may not be deployed any more", order.label());
         if let Some(fault) = Obstacle::fault(&obstacles, what) {
             return Err(fault);
+        }
+        if !order.destroys {
+            has_room(order.environment, &history, id)?;
         }
         let staging = stage(&self.host.workspace.layout)?;
         let files = match order.destroys {
@@ -294,7 +297,7 @@ impl Deployer<'_> {
         }
     }
 
-    async fn run(
+    pub(super) async fn run(
         &self,
         order: &DeployOrder<'_>,
         frame: &CommandFrame,
@@ -315,6 +318,20 @@ impl Deployer<'_> {
         ran.map_err(|fault| if fault.kind == Kind::Timeout { late() } else { fault })
     }
 
+    /// What is looked at.
+    pub(super) fn health_target(
+        &self,
+        order: &DeployOrder<'_>,
+        gate: &HealthGate,
+    ) -> Result<String, Fault> {
+        match &gate.probe {
+            HealthProbe::Run(line) => Ok(order.deploy.render(line, &order.words)?.symbolic()),
+            HealthProbe::Http(text) | HealthProbe::Tcp(text) => {
+                order.deploy.plain(text, &order.words)
+            }
+        }
+    }
+
     /// Looks at the health of what was deployed until it held, or did not.
     async fn health(
         &self,
@@ -322,12 +339,7 @@ impl Deployer<'_> {
         frame: &CommandFrame,
         gate: &HealthGate,
     ) -> Result<(), Fault> {
-        let target = match &gate.probe {
-            HealthProbe::Run(line) => order.deploy.render(line, &order.words)?.symbolic(),
-            HealthProbe::Http(text) | HealthProbe::Tcp(text) => {
-                order.deploy.plain(text, &order.words)?
-            }
-        };
+        let target = self.health_target(order, gate)?;
         let not_healthy = |why: String| {
             Fault::new(Kind::Failed, format!("{} is not healthy", order.label())).because(why)
         };
@@ -365,7 +377,7 @@ impl Deployer<'_> {
     }
 
     /// One look: what is wrong, if something is.
-    async fn look_once(
+    pub(super) async fn look_once(
         &self,
         order: &DeployOrder<'_>,
         frame: &CommandFrame,

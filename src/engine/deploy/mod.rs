@@ -16,6 +16,7 @@
 mod artifact;
 mod attempt;
 mod deployer;
+mod drift;
 mod health;
 mod heartbeat;
 mod herald;
@@ -52,7 +53,7 @@ pub use order::DeployOrder;
 pub use permission::{forbidden, may_deploy};
 pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, missing_secrets, ordered, prepare};
 pub use preview::{
-    KEEP_LABEL, LivePreview, live_previews, may_preview, may_sweep, stacks_of_pull_requests,
+    KEEP_LABEL, LivePreview, has_room, live_previews, may_preview, may_sweep, stacks_of_pull_requests,
 };
 pub use pulumi::PulumiCalls;
 pub use record::{DeployOwner, Deployment, StateChange};

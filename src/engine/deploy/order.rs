@@ -213,6 +213,7 @@ impl<'w> DeployOrder<'w> {
             config: self.words.config.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect(),
             target: self.target.as_deref(),
             refresh: false,
+            expects_nothing: false,
             destroys: self.destroys,
             message: &self.label(),
         };

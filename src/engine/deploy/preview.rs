@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Artifact, DeployHistory, DeployOrder, DeployState, Deployment};
 use crate::{
-    model::{Environment, Fault, Name},
+    model::{Environment, Fault, Kind, Name},
     process::{Command, CommandLine, CommandRunner, Inherit},
     provenance::{Permission, Surroundings, may_publish},
     workspace::{Deploy, DeployEnvironment, Workspace},
@@ -59,6 +59,37 @@ pub fn live_previews(history: &DeployHistory) -> Vec<LivePreview<'_>> {
     }
     let live = all.into_iter().filter(|(_, deployments)| !deployments.is_empty());
     live.map(|(number, deployments)| LivePreview { number, deployments }).collect()
+}
+
+/// Whether one more preview may be in `environment`, for the deployment `before`: all count that are there, and those
+/// that were asked for before it, so that of several that come at once each knows who has the last place.
+///
+/// # Errors
+/// `Usage` if there is no room.
+pub fn has_room(
+    environment: &DeployEnvironment,
+    history: &DeployHistory,
+    before: u64,
+) -> Result<(), Fault> {
+    let Some(number) = environment.pull_request else { return Ok(()) };
+    let live = live_previews(history);
+    let mut others: BTreeMap<u64, String> =
+        live.iter().map(|it| (it.number, it.label())).collect();
+    let coming = history.all.range(..before).map(|(_, it)| it);
+    for one in coming.filter(|it| !it.state().is_over() && !it.destroys) {
+        let Some(number) = one.pull_request else { continue };
+        others.entry(number).or_insert_with(|| format!("pr-{number} ({}, asked for)", one.name));
+    }
+    others.remove(&number);
+    if others.len() < environment.max as usize {
+        return Ok(());
+    }
+    let what = format!("there is no room for the preview of pull request {number}");
+    let all: Vec<String> = others.into_values().collect();
+    let (count, all) = (all.len(), all.join(", "));
+    Err(Fault::new(Kind::Usage, what)
+        .because(format!("{count} are there, which is all that `max` allows: {all}"))
+        .hint("`forge preview:destroy NUMBER` makes room, or a greater `max` in versions.yml"))
 }
 
 /// Whether this run may deploy a preview, or destroy its own. Of proposed changes, those that come from the

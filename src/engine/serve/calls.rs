@@ -10,7 +10,7 @@ use tonic::Code;
 
 use super::{
     Admission, Catalog, DeployGround, JobFilter, JobKind, JobQueue, JobRequest, JobState, NewJob,
-    ServedJob, callers::Caller, refusal::CallRefusal, seat::JobFolder,
+    OutputStream, ServedJob, callers::Caller, refusal::CallRefusal, seat::JobFolder,
 };
 use crate::{
     disk::{is_absent, open_file},
@@ -52,6 +52,8 @@ pub(super) struct Calls {
     pub(super) bell: QueueBell,
     /// The folder that the folders of jobs are in.
     pub(super) root: PathBuf,
+    /// Which server it is.
+    pub(super) owner: String,
     /// How many may wait.
     pub(super) most_waiting: u64,
     /// What ends streams.
@@ -144,7 +146,7 @@ impl Calls {
         if request.environment.is_empty() {
             return Err(CallRefusal::wrong("`environment` is missing"));
         }
-        let is_deploy = request.kind == JobKind::Deploy;
+        let is_deploy = request.kind != JobKind::Rollback;
         if is_deploy && request.name.is_empty() && !request.version.is_empty() {
             return Err(CallRefusal::wrong(
                 "`version` is that of one subsystem: `name` is missing",
@@ -239,11 +241,33 @@ impl Calls {
         }
     }
 
+    /// Whether the folder of a job is here, and not at another server.
+    pub(super) fn has_folder(&self, job: &ServedJob) -> bool {
+        job.owner.as_ref().is_none_or(|owner| *owner == self.owner)
+    }
+
     /// The log of a job, or its end, and its document.
-    pub(super) fn printed(&self, job: &ServedJob) -> Result<(String, String), CallRefusal> {
+    pub(super) async fn printed(&self, job: &ServedJob) -> Result<(String, String), CallRefusal> {
+        if !self.has_folder(job) {
+            let log = self.kept(job, OutputStream::Log).await?;
+            return Ok((log, self.kept(job, OutputStream::Document).await?));
+        }
         let log = read_end(&JobFolder::log_of(&self.root, job.id, job.attempt))?;
         let document = read_end(&JobFolder::document_of(&self.root, job.id, job.attempt))?;
         Ok((log, document))
+    }
+
+    /// The end of what a job of another server printed.
+    async fn kept(&self, job: &ServedJob, stream: OutputStream) -> Result<String, CallRefusal> {
+        let mut bytes = Vec::new();
+        let mut from = 0;
+        while let Some(piece) = self.jobs.output(job.id, job.attempt, stream, from).await? {
+            from = piece.start + piece.bytes.len() as u64;
+            bytes.extend(piece.bytes);
+            let surplus = (bytes.len() as u64).saturating_sub(MOST_OF_A_LOG);
+            bytes.drain(..usize::try_from(surplus).unwrap_or_default());
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

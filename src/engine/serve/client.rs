@@ -12,9 +12,9 @@ use tonic::{
 };
 
 use super::{
-    JobEvent, JobFilter, JobRequest, JobState, ServedEnvironment, ServedPlacement,
+    JobEvent, JobFilter, JobKind, JobRequest, JobState, ServedEnvironment, ServedPlacement,
     job::shown_time,
-    messages::{milliseconds, state},
+    messages::{kind, milliseconds, state},
 };
 use crate::{
     model::{Fault, Kind},
@@ -51,8 +51,8 @@ pub struct RemoteJob {
     pub name: String,
     /// The version that was asked for, if one was.
     pub version: String,
-    /// Whether an earlier version is brought back.
-    pub is_rollback: bool,
+    /// What was asked for.
+    pub kind: JobKind,
     /// Its state.
     pub state: JobState,
     /// Why, if it did not succeed.
@@ -164,7 +164,7 @@ impl DeployClient {
         let JobRequest { environment, name, version, .. } = request.clone();
         let idempotency_key = key.to_owned();
         let deployment = match request.kind {
-            super::JobKind::Deploy => {
+            JobKind::Deploy => {
                 let timeout = request.timeout.map(|it| prost_types::Duration {
                     seconds: i64::try_from(it / 1000).unwrap_or(i64::MAX),
                     nanos: i32::try_from(it % 1000 * 1_000_000).unwrap_or_default(),
@@ -184,7 +184,24 @@ impl DeployClient {
                 let answer = self.calls().deploy(asked).await;
                 answer.map_err(|status| self.fault(&status))?.into_inner().deployment
             }
-            super::JobKind::Rollback => {
+            JobKind::Preview => {
+                let asked = wire::PreviewRequest {
+                    environment,
+                    name,
+                    version,
+                    from: request.from.clone(),
+                    target: request.target.clone(),
+                    idempotency_key,
+                };
+                let asked = self.timed(asked)?;
+                let answer = self.calls().preview(asked).await;
+                answer.map_err(|status| self.fault(&status))?.into_inner().deployment
+            }
+            JobKind::Drift | JobKind::Sweep => {
+                let what = format!("{} is asked for by schedules alone", request.label());
+                return Err(Fault::new(Kind::Usage, what));
+            }
+            JobKind::Rollback => {
                 let asked =
                     wire::RollbackRequest { environment, name, to: version, idempotency_key };
                 let asked = self.timed(asked)?;
@@ -355,7 +372,7 @@ impl DeployClient {
         let time = |time: prost_types::Timestamp| shown_time(milliseconds(&time));
         Ok(RemoteJob {
             id: found.id,
-            is_rollback: found.kind == wire::deployment::Kind::Rollback as i32,
+            kind: kind(found.kind).ok_or_else(wrong)?,
             environment: found.environment,
             name: found.name,
             version: found.version,

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     DeployGround, JobEnd, JobOutcome, JobQueue, JobState, ServedJob,
     calls::QueueBell,
+    lease::LeaseNote,
     seat::{JobFolder, SeatFinding},
 };
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(40);
 /// How often it looks for what others changed.
 const IDLE: Duration = Duration::from_secs(1);
+/// How often it looks for jobs of other servers that nothing was heard of for too long.
+const OVERDUE: Duration = Duration::from_secs(5);
 /// How often a job is given a process before it is given up.
 const MOST_ATTEMPTS: u32 = 3;
 
@@ -51,6 +54,15 @@ pub trait JobStarter: Send + Sync {
 /// Who hears what the server does: what, of which job, in which words.
 pub type ServeListener = Arc<dyn Fn(&str, Option<u32>, &str) + Send + Sync>;
 
+/// How several servers share a queue.
+#[derive(Clone, Debug)]
+pub struct SharedQueue {
+    /// The database, by which the process of a job finds it.
+    pub database: String,
+    /// How long nothing may be heard of a job before others take it for gone.
+    pub lease: Duration,
+}
+
 /// What gives jobs their turn.
 pub(super) struct Conductor {
     pub(super) jobs: Arc<dyn JobQueue>,
@@ -63,6 +75,8 @@ pub(super) struct Conductor {
     pub(super) owner: String,
     /// How many may be at work.
     pub(super) most: usize,
+    /// How other servers share the queue, if they do.
+    pub(super) shared: Option<SharedQueue>,
     pub(super) tell: ServeListener,
     pub(super) at_work: BTreeMap<u32, JobAtWork>,
 }
@@ -84,6 +98,7 @@ impl Conductor {
     pub(super) async fn work(mut self, stop: Cancel) -> Result<(), Fault> {
         self.find_again().await?;
         let (mut heard, mut looked) = (self.bell.listen(), Instant::now());
+        let mut overdue = None;
         loop {
             if heard.has_changed().unwrap_or(false) || looked.elapsed() > IDLE {
                 heard.mark_unchanged();
@@ -91,6 +106,10 @@ impl Conductor {
                 self.pass_on_wishes().await;
             }
             self.look_after_all().await;
+            if overdue.is_none_or(|at: Instant| at.elapsed() > OVERDUE) {
+                overdue = Some(Instant::now());
+                self.end_overdue().await;
+            }
             if !stop.is_cancelled() {
                 self.start_more().await;
             }
@@ -130,11 +149,32 @@ impl Conductor {
         }
     }
 
+    /// Sees to the jobs of servers that are gone.
+    async fn end_overdue(&mut self) {
+        if self.shared.is_none() {
+            return;
+        }
+        // What fails now is tried again.
+        let Ok(found) = self.jobs.end_overdue(&self.owner).await else { return };
+        for job in &found {
+            let text = match job.state {
+                JobState::Queued => "its server is gone before it began, and it waits again".to_owned(),
+                state => format!("{} {state}: {}", job.request().label(), job.end.error),
+            };
+            (self.tell)("overdue", Some(job.id), &text);
+        }
+        if !found.is_empty() {
+            self.bell.ring();
+        }
+    }
+
     async fn look_after_all(&mut self) {
         let ids: Vec<u32> = self.at_work.keys().copied().collect();
         for id in ids {
             let Some(found) = self.at_work.get_mut(&id) else { continue };
-            if found.job.state == JobState::Cancelling && !found.is_asked {
+            // Where the queue is shared, its process hears of it there.
+            let is_asked = found.is_asked || self.shared.is_some();
+            if found.job.state == JobState::Cancelling && !is_asked {
                 found.process = found.process.or_else(|| found.folder.process());
                 // One that has not begun yet would not end in order.
                 if let Some(process) = found.folder.process() {
@@ -186,7 +226,7 @@ impl Conductor {
         };
         let why = if end.error.is_empty() { String::new() } else { format!(": {}", end.error) };
         let text = format!("{} {state}{why}", found.job.request().label());
-        self.jobs.end(id, state, end).await?;
+        self.jobs.end(id, found.job.attempt, state, end).await?;
         self.at_work.remove(&id);
         (self.tell)("ended", Some(id), &text);
         self.bell.ring();
@@ -227,13 +267,13 @@ impl Conductor {
                     return;
                 }
             };
-            let id = claimed.id;
+            let (id, attempt) = (claimed.id, claimed.attempt);
             if let Err(fault) = self.start(claimed).await {
                 let error = fault.to_string();
                 (self.tell)("trouble", Some(id), &error);
                 let end = JobEnd { error, ..JobEnd::default() };
                 // What cannot be written down now is found again by the next server.
-                let _ = self.jobs.end(id, JobState::Failed, end).await;
+                let _ = self.jobs.end(id, attempt, JobState::Failed, end).await;
             }
             self.bell.ring();
         }
@@ -243,6 +283,11 @@ impl Conductor {
         let folder = JobFolder::make(&self.root, job.id, job.attempt)?;
         let (log, document) = (folder.log(), folder.document());
         let place = JobProcess { folder: folder.path(), log: &log, document: &document };
+        if let Some(SharedQueue { database, lease }) = &self.shared {
+            let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+            let (database, id, attempt) = (database.clone(), job.id, job.attempt);
+            folder.entrust(&LeaseNote { database, id, attempt, lease })?;
+        }
         let process = self.starter.start(&job, place)?;
         (self.tell)("started", Some(job.id), &job.request().label());
         let (id, attempt) = (job.id, job.attempt);
@@ -258,7 +303,7 @@ impl Conductor {
 }
 
 /// How a job ended whose process left `outcome` and a document.
-fn ended(outcome: &JobOutcome, document: &Path) -> (JobState, JobEnd) {
+pub(super) fn ended(outcome: &JobOutcome, document: &Path) -> (JobState, JobEnd) {
     let document = read_text(document, MOST_OF_TEXT).unwrap_or_default();
     let document: Value = serde_json::from_str(&document).unwrap_or_default();
     let deployments = document["deployments"].as_array().cloned().unwrap_or_default();

@@ -62,7 +62,7 @@ impl DeploymentService for GrpcCalls {
 
     async fn get(&self, asked: Request<wire::GetRequest>) -> Answer<wire::GetResponse> {
         let job = self.0.get(asked.into_inner().id).await?;
-        let (log, document) = self.0.printed(&job)?;
+        let (log, document) = self.0.printed(&job).await?;
         Ok(Response::new(wire::GetResponse { deployment: Some(message(&job)), log, document }))
     }
 
@@ -123,6 +123,23 @@ impl DeploymentService for GrpcCalls {
         let asking = CallOptions { key: asked.idempotency_key, run_after: None };
         let job = self.0.ask(request, asking, &caller).await?;
         Ok(Response::new(wire::RollbackResponse { deployment: Some(message(&job)) }))
+    }
+
+    async fn preview(&self, asked: Request<wire::PreviewRequest>) -> Answer<wire::PreviewResponse> {
+        let caller = caller(&asked);
+        let asked = asked.into_inner();
+        let request = JobRequest {
+            kind: JobKind::Preview,
+            environment: asked.environment,
+            name: asked.name,
+            version: asked.version,
+            from: asked.from,
+            target: asked.target,
+            ..JobRequest::default()
+        };
+        let asking = CallOptions { key: asked.idempotency_key, run_after: None };
+        let job = self.0.ask(request, asking, &caller).await?;
+        Ok(Response::new(wire::PreviewResponse { deployment: Some(message(&job)) }))
     }
 
     async fn list_environments(

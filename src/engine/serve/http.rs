@@ -51,6 +51,18 @@ struct RollbackBody {
     idempotency_key: String,
 }
 
+/// What a preview is asked for with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PreviewBody {
+    environment: String,
+    name: String,
+    version: String,
+    from: String,
+    target: String,
+    idempotency_key: String,
+}
+
 /// What a retry is asked for with.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -68,6 +80,7 @@ pub(super) fn routes(calls: Arc<Calls>) -> Router {
         .route("/v1/deployments/{id}/cancel", post(cancel))
         .route("/v1/deployments/{id}/retry", post(retry))
         .route("/v1/rollbacks", post(rollback))
+        .route("/v1/previews", post(preview))
         .route("/v1/environments", get(environments))
         .with_state(calls)
 }
@@ -145,6 +158,25 @@ async fn rollback(
     Ok(answer_job(&calls.ask(request, asking, &caller).await?))
 }
 
+async fn preview(
+    State(calls): State<Arc<Calls>>,
+    Extension(caller): Extension<Caller>,
+    bytes: Bytes,
+) -> Answer {
+    let asked: PreviewBody = body(&bytes)?;
+    let request = JobRequest {
+        kind: JobKind::Preview,
+        environment: asked.environment,
+        name: asked.name,
+        version: asked.version,
+        from: asked.from,
+        target: asked.target,
+        ..JobRequest::default()
+    };
+    let asking = CallOptions { key: asked.idempotency_key, run_after: None };
+    Ok(answer_job(&calls.ask(request, asking, &caller).await?))
+}
+
 async fn list(
     State(calls): State<Arc<Calls>>,
     Query(query): Query<Vec<(String, String)>>,
@@ -187,13 +219,13 @@ async fn list(
 
 async fn one(State(calls): State<Arc<Calls>>, Path(id): Path<String>) -> Answer {
     let job = calls.get(number(&id)?).await?;
-    let (log, printed) = calls.printed(&job)?;
+    let (log, printed) = calls.printed(&job).await?;
     Ok(answer(&json!({ "deployment": document(&job), "log": log, "document": printed })))
 }
 
 async fn log(State(calls): State<Arc<Calls>>, Path(id): Path<String>) -> Answer {
     let job = calls.get(number(&id)?).await?;
-    Ok(calls.printed(&job)?.0.into_response())
+    Ok(calls.printed(&job).await?.0.into_response())
 }
 
 async fn watch(

@@ -16,14 +16,41 @@ pub enum JobKind {
     Deploy,
     /// To bring an earlier version back.
     Rollback,
+    /// To show what bringing a version there would change.
+    Preview,
+    /// To look whether what runs there is as it was deployed.
+    Drift,
+    /// To remove the environments of pull requests that nobody needs any more.
+    Sweep,
 }
 
 impl JobKind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Deploy, Self::Rollback, Self::Preview, Self::Drift, Self::Sweep];
+
     /// What the API calls it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deploy => "DEPLOY",
             Self::Rollback => "ROLLBACK",
+            Self::Preview => "PREVIEW",
+            Self::Drift => "DRIFT",
+            Self::Sweep => "SWEEP",
+        }
+    }
+
+    /// Whether it changes nothing, so that it waits for nobody.
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::Preview | Self::Drift)
+    }
+
+    /// Which comes first: the smaller one.
+    pub(super) fn rank(self) -> i64 {
+        match self {
+            Self::Rollback => 0,
+            Self::Deploy | Self::Sweep => 1,
+            Self::Preview | Self::Drift => 2,
         }
     }
 }
@@ -149,6 +176,9 @@ impl JobRequest {
         match self.kind {
             JobKind::Deploy => format!("{name}{version} to {}", self.environment),
             JobKind::Rollback => format!("{name} back in {}", self.environment),
+            JobKind::Preview => format!("a preview of {name}{version} in {}", self.environment),
+            JobKind::Drift => format!("whether {name} in {} drifted", self.environment),
+            JobKind::Sweep => "a sweep of the environments of pull requests".to_owned(),
         }
     }
 }
@@ -189,6 +219,8 @@ pub struct ServedJob {
     pub attempt: u32,
     /// Its process.
     pub process: Option<ProcessId>,
+    /// The server that runs it, or ran it.
+    pub owner: Option<String>,
 }
 
 impl ServedJob {
@@ -224,11 +256,6 @@ pub struct JobFilter {
     pub behind: Option<u32>,
     /// At most so many.
     pub most: usize,
-}
-
-/// The time now, in milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    Timestamp::now().as_millisecond()
 }
 
 /// A time as RFC 3339 has it.

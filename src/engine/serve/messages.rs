@@ -36,6 +36,21 @@ fn wire_state(state: JobState) -> deployment::State {
     }
 }
 
+fn wire_kind(kind: JobKind) -> deployment::Kind {
+    match kind {
+        JobKind::Deploy => deployment::Kind::Deploy,
+        JobKind::Rollback => deployment::Kind::Rollback,
+        JobKind::Preview => deployment::Kind::Preview,
+        JobKind::Drift => deployment::Kind::Drift,
+        JobKind::Sweep => deployment::Kind::Sweep,
+    }
+}
+
+/// What is asked for, that the wire calls `number`.
+pub(super) fn kind(number: i32) -> Option<JobKind> {
+    JobKind::ALL.into_iter().find(|kind| wire_kind(*kind) as i32 == number)
+}
+
 /// The state that the wire calls `number`.
 pub(super) fn state(number: i32) -> Option<JobState> {
     JobState::ALL.into_iter().find(|state| wire_state(*state) as i32 == number)
@@ -44,13 +59,9 @@ pub(super) fn state(number: i32) -> Option<JobState> {
 /// A job as a message.
 pub(super) fn message(job: &ServedJob) -> wire::Deployment {
     let request = job.request();
-    let kind = match request.kind {
-        JobKind::Deploy => deployment::Kind::Deploy,
-        JobKind::Rollback => deployment::Kind::Rollback,
-    };
     wire::Deployment {
         id: job.id,
-        kind: kind.into(),
+        kind: wire_kind(request.kind).into(),
         environment: request.environment.clone(),
         name: request.name.clone(),
         version: request.version.clone(),
@@ -65,6 +76,7 @@ pub(super) fn message(job: &ServedJob) -> wire::Deployment {
         run_after: job.asked.run_after.map(timestamp),
         started_at: job.started.map(timestamp),
         ended_at: job.ended.map(timestamp),
+        server: job.owner.clone().unwrap_or_default(),
     }
 }
 
@@ -94,6 +106,7 @@ pub(super) fn document(job: &ServedJob) -> Value {
     add("run_after", json!(job.asked.run_after.map(shown_time)));
     add("started_at", json!(job.started.map(shown_time)));
     add("ended_at", json!(job.ended.map(shown_time)));
+    add("server", json!(job.owner));
     Value::Object(all)
 }
 

@@ -77,6 +77,7 @@ pub(super) fn call_at(method: &str, path: &str) -> String {
         ["v1", "deployments", id, "cancel"] if is_number(id) => "deployments/{id}/cancel",
         ["v1", "deployments", id, "retry"] if is_number(id) => "deployments/{id}/retry",
         ["v1", "rollbacks"] => "rollbacks",
+        ["v1", "previews"] => "previews",
         ["v1", "environments"] => "environments",
         _ => return "other".to_owned(),
     };

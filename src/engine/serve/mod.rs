@@ -2,8 +2,8 @@
 //! process of its own.
 //!
 //! ```text
-//! gRPC (`grpc`) ─┐                          ┌─ queue: the port `JobQueue`, at home in SQLite (`sqlite`)
-//! JSON (`http`) ─┴─> `calls` ─> refusals ───┤
+//! gRPC (`grpc`) ─┐                          ┌─ queue: the port `JobQueue`, in tables (`stored`, `sql`) that are at home
+//! JSON (`http`) ─┴─> `calls` ─> refusals ───┤         in SQLite (`sqlite`), or for several servers in PostgreSQL (`postgres`)
 //!                                           └─ `conductor`: claims, starts, looks after, finds again
 //!                                                 │ a folder for each job (`seat`)
 //!                                                 └─> forge serve:job FOLDER deploy ENVIRONMENT NAME
@@ -21,14 +21,20 @@ mod conductor;
 mod grpc;
 mod http;
 mod job;
+mod lease;
 mod messages;
 mod metrics;
 mod openapi;
+mod postgres;
+mod postgres_tls;
 mod queue;
 mod refusal;
+mod schedule;
 mod seat;
 mod server;
+mod sql;
 mod sqlite;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -38,16 +44,18 @@ use async_trait::async_trait;
 
 pub use callers::Callers;
 pub use client::{DeployAway, DeployClient, RemoteJob, RemoteReport};
-pub use conductor::{JobProcess, JobStarter, ServeListener};
+pub use conductor::{JobProcess, JobStarter, ServeListener, SharedQueue};
 pub use job::{JobEnd, JobFilter, JobKind, JobRequest, JobState, NewJob, ServedJob};
+pub use lease::{JobLease, LeaseFinding, check_lease};
 pub use openapi::openapi;
-pub use queue::{Admission, JobQueue};
+pub use postgres::is_database;
+pub use queue::{Admission, JobOutput, JobQueue, OutputStream};
 pub use seat::{JobOutcome, JobSeat};
 pub use server::{ServeParts, ServeSettings, ServerTls, serve, server_name};
-pub use sqlite::SqliteJobs;
+pub use stored::StoredJobs;
 pub use watch::JobEvent;
 
-use crate::{model::Fault, process::ProcessId};
+use crate::{model::Fault, process::ProcessId, workspace::Schedule};
 
 /// What a server knows of the workspace that it deploys from, and of its ledger.
 #[async_trait]
@@ -57,6 +65,12 @@ pub trait DeployGround: Send + Sync {
     /// # Errors
     /// If the workspace cannot be read.
     async fn catalog(&self) -> Result<Catalog, Fault>;
+
+    /// What is done by itself.
+    ///
+    /// # Errors
+    /// If the workspace cannot be read.
+    async fn schedules(&self) -> Result<Vec<Schedule>, Fault>;
 
     /// What runs where.
     ///

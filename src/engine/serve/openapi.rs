@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::JobState;
+use super::{JobKind, JobState};
 
 /// A field: its name, its type, and what it is.
 type Field = (&'static str, &'static str, &'static str);
@@ -28,6 +28,16 @@ const ROLLBACK: &[Field] = &[
     ("idempotency_key", "string", "A request with a key that is known already is that one."),
 ];
 
+/// What a preview is asked for with.
+const PREVIEW: &[Field] = &[
+    DEPLOY[0],
+    DEPLOY[1],
+    DEPLOY[2],
+    ("from", "string", "The environment whose versions would be deployed."),
+    ("target", "string", "All that would be changed, of one that Pulumi deploys."),
+    ROLLBACK[3],
+];
+
 /// What a deployment is told with.
 const DEPLOYMENT: &[Field] = &[
     ("id", "integer", "Its number."),
@@ -46,6 +56,7 @@ const DEPLOYMENT: &[Field] = &[
     ("run_after", "date-time", "Before when it does not begin."),
     ("started_at", "date-time", "When its process began."),
     ("ended_at", "date-time", "When it ended."),
+    ("server", "string", "The server that runs it, or ran it."),
 ];
 
 /// What runs where.
@@ -112,6 +123,7 @@ pub fn openapi() -> Value {
             "/v1/deployments/{id}/cancel": of_one("post", cancel),
             "/v1/deployments/{id}/retry": of_one("post", post("retry", "Asks again for what did not succeed.", retry)),
             "/v1/rollbacks": { "post": post("rollback", "Brings an earlier version back.", body("Rollback")) },
+            "/v1/previews": { "post": post("preview", "Shows in its document what a deployment would change.", body("Preview")) },
             "/v1/environments": { "get": get("environments", "What runs where.", json_of(&reference("Environments"))) },
         },
         "components": { "schemas": schemas(), "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
@@ -142,7 +154,7 @@ fn kind_of(kind: &str) -> Value {
         "date-time" => json!({ "type": "string", "format": "date-time" }),
         "integers" => json!({ "type": "array", "items": { "type": "integer" } }),
         "strings" => json!({ "type": "array", "items": { "type": "string" } }),
-        "kind" => json!({ "enum": ["DEPLOY", "ROLLBACK"] }),
+        "kind" => json!({ "enum": JobKind::ALL.map(JobKind::as_str) }),
         "state" => reference("State"),
         plain => json!({ "type": plain }),
     }
@@ -178,6 +190,7 @@ fn schemas() -> Value {
         "State": { "enum": states },
         "Deploy": schema_of(DEPLOY, &["environment"]),
         "Rollback": schema_of(ROLLBACK, &["environment"]),
+        "Preview": schema_of(PREVIEW, &["environment"]),
         "Deployment": schema_of(DEPLOYMENT, &always),
         "DeploymentAnswer": {
             "type": "object",

@@ -7,6 +7,7 @@
 //! jobs/17-1/outcome    how it ended: written under that lock, before it is let go
 //! jobs/17-1/log        what it printed
 //! jobs/17-1/document   the JSON document that it printed
+//! jobs/17-1/lease      which queue it is of, if several servers share that (`lease`); it takes that away at once
 //! ```
 //!
 //! Whoever has the lock decides. A server that finds it free and no outcome knows that the process is gone; if it
@@ -21,6 +22,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::lease::LeaseNote;
 use crate::{
     disk::{FileLock, Folder, MOST_OF_TEXT},
     model::{Fault, Kind},
@@ -84,6 +86,13 @@ impl JobFolder {
     /// The JSON document that it printed.
     pub(super) fn document_of(root: &Path, id: u32, attempt: u32) -> PathBuf {
         Self::path_of(root, id, attempt).join("document")
+    }
+
+    /// Says which queue the job is of, where several servers share it.
+    pub(super) fn entrust(&self, note: &LeaseNote) -> Result<(), Fault> {
+        note.leave(&self.folder).map_err(|error| {
+            Fault::io(format!("cannot write to {}", self.folder.path().display()), &error)
+        })
     }
 
     /// Where it is.
@@ -171,9 +180,7 @@ impl JobSeat {
             return Ok(None);
         }
         alive.pass_on().map_err(|error| cannot(&error))?;
-        let number = i32::try_from(std::process::id()).unwrap_or_default();
-        let process = ProcessId::find(number).unwrap_or_else(|| ProcessId::unknown(number));
-        write(&opened, "began", &process).map_err(|error| cannot(&error))?;
+        write(&opened, "began", &this_process()).map_err(|error| cannot(&error))?;
         Ok(Some(Self { folder: opened, _alive: alive }))
     }
 
@@ -185,6 +192,12 @@ impl JobSeat {
         write(&self.folder, "outcome", outcome)
             .map_err(|error| Fault::io("cannot write down how the job ended", &error))
     }
+}
+
+/// This process.
+pub(super) fn this_process() -> ProcessId {
+    let number = i32::try_from(std::process::id()).unwrap_or_default();
+    ProcessId::find(number).unwrap_or_else(|| ProcessId::unknown(number))
 }
 
 fn write<T: Serialize>(folder: &Folder, name: &str, value: &T) -> io::Result<()> {

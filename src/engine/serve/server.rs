@@ -1,6 +1,7 @@
 //! The server: gRPC and JSON at one port, who may ask, and how it ends.
 
 use std::{
+    collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::{Arc, RwLock},
@@ -28,7 +29,7 @@ use tonic_web::GrpcWebLayer;
 use tower_layer::Layer;
 
 use super::{
-    Callers, Catalog, DeployGround, JobQueue, JobStarter, ServeListener,
+    Callers, Catalog, DeployGround, JobQueue, JobStarter, ServeListener, SharedQueue,
     callers::Caller,
     calls::{Calls, QueueBell},
     conductor::Conductor,
@@ -36,6 +37,7 @@ use super::{
     http::routes,
     metrics::{CONTENT_TYPE, Metrics, call_at},
     refusal::CallRefusal,
+    schedule::Scheduler,
 };
 use crate::{
     model::{Fault, Kind},
@@ -73,6 +75,8 @@ pub struct ServeSettings {
     pub root: PathBuf,
     /// Which server it is, of those that share a queue.
     pub owner: String,
+    /// How other servers share the queue, if they do.
+    pub shared: Option<SharedQueue>,
 }
 
 impl ServeSettings {
@@ -153,6 +157,7 @@ pub async fn serve(settings: ServeSettings, parts: ServeParts, stop: Cancel) -> 
         ground: parts.ground.clone(),
         bell: bell.clone(),
         root: settings.root.clone(),
+        owner: settings.owner.clone(),
         most_waiting: settings.most_waiting,
         stop: stop.clone(),
         catalog: RwLock::new(Catalog::default()),
@@ -165,8 +170,18 @@ pub async fn serve(settings: ServeSettings, parts: ServeParts, stop: Cancel) -> 
         root: settings.root,
         owner: settings.owner,
         most: settings.most_at_work,
+        shared: settings.shared,
         tell: parts.tell.clone(),
-        at_work: std::collections::BTreeMap::new(),
+        at_work: BTreeMap::new(),
+    };
+    let scheduler = Scheduler {
+        jobs: calls.jobs.clone(),
+        ground: calls.ground.clone(),
+        bell: calls.bell.clone(),
+        most_waiting: settings.most_waiting,
+        tell: parts.tell.clone(),
+        last: BTreeMap::new(),
+        told: BTreeMap::new(),
     };
     let gate = Gate { callers: settings.callers, metrics: Arc::default() };
     let app = Routes::from(app(calls, gate)?);
@@ -176,6 +191,7 @@ pub async fn serve(settings: ServeSettings, parts: ServeParts, stop: Cancel) -> 
     let ending = stop.clone();
     let ended = async move { ending.cancelled().await };
     let serving = builder.add_routes(app).serve_with_incoming_shutdown(incoming, ended);
+    tokio::spawn(scheduler.work(stop.clone()));
     let conducting = tokio::spawn(conductor.work(stop.clone()));
     tokio::pin!(serving, conducting);
     let served = tokio::select! {

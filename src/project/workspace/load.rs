@@ -125,6 +125,7 @@ fn resolve(
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
     let settings = settings::resolve(manifest, layout.root(), &mut found);
     let environments = deploy::environments(manifest, &mut found);
+    let schedules = deploy::schedules(manifest, &environments, &mut found);
     let (ledger, notify) = deploy::outside(manifest, layout, &mut found);
     let engine = TemplateEngine::new().checking(outside.syntax_check.clone());
     let loader = Loader {
@@ -205,6 +206,7 @@ fn resolve(
         deploys,
         environments,
         ledger,
+        schedules,
         notify,
         env,
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),

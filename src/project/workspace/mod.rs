@@ -51,7 +51,7 @@ use std::{
 pub use build::module_folder;
 pub use deploy::{
     Deploy, DeployEnvironment, DeployIdentity, DeployRecipe, DeployWords, HealthGate, HealthProbe,
-    LedgerHome, Notification, NotificationKind, PulumiProgram,
+    LedgerHome, Notification, NotificationKind, PulumiProgram, Schedule, ScheduledWork,
 };
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
@@ -139,6 +139,8 @@ pub struct Workspace {
     pub environments: Vec<DeployEnvironment>,
     /// `ledger:`.
     pub ledger: Option<LedgerHome>,
+    /// `schedules:`, in the order written.
+    pub schedules: Vec<Schedule>,
     /// `notify:`.
     pub notify: Vec<Notification>,
     /// `env:` of the manifest, as far as it is known before anything runs.

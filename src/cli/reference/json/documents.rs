@@ -232,6 +232,15 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("would[].commands[]", "-t", "What would run."),
         ("against[]", "-t", "With `--dry-run`: what stands against it."),
     ]),
+    ("drift", &["drift"], "`forge drift`: whether what runs in an environment is as it was deployed.", &[
+        ("environment", "t", "The environment."),
+        ("ok", "b", "Whether nothing drifted."),
+        ("drift[].name", "t", "A subsystem that runs there."),
+        ("drift[].version", "t", "Its version."),
+        ("drift[].id", "n", "The deployment that brought it."),
+        ("drift[].drifted", "b", "Whether it is not as that left it."),
+        ("drift[].why", "t?", "What is different, or why it cannot be looked at."),
+    ]),
     ("deployments", &["deployments"], "`forge deployments`: what runs where, and all deployments, the newest first.", &[
         ("running[].environment", "t", "An environment."),
         ("running[].name", "t", "A subsystem."),

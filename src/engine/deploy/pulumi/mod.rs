@@ -38,6 +38,8 @@ pub struct PulumiCalls<'a> {
     pub refresh: bool,
     /// Whether the stack is removed, with all that it has.
     pub destroys: bool,
+    /// Whether a preview is to find nothing to change.
+    pub expects_nothing: bool,
     /// What the history of the stack calls it.
     pub message: &'a str,
 }
@@ -81,7 +83,8 @@ impl PulumiCalls<'_> {
     /// Shows what an update would do. It is a command of its own: within an update, both would write the same
     /// events.
     pub fn preview(&self) -> Option<Vec<String>> {
-        (!self.destroys).then(|| self.change("preview", &[], &self.previewed()))
+        let own: &[&str] = if self.expects_nothing { &["--expect-no-changes"] } else { &[] };
+        (!self.destroys).then(|| self.change("preview", own, &self.previewed()))
     }
 
     /// Updates the stack, or removes it.

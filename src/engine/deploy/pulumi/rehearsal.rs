@@ -1,6 +1,6 @@
 //! What Pulumi would do, without doing it: no stack is made, and nothing is written down.
 
-use crate::{cache::stage, model::Fault};
+use crate::{cache::stage, model::{Fault, Kind}};
 
 use super::{
     super::{DeployOrder, Deployer},
@@ -13,6 +13,15 @@ impl Deployer<'_> {
     /// # Errors
     /// If that cannot be told.
     pub async fn rehearsed(&self, order: &DeployOrder<'_>) -> Result<(), Fault> {
+        self.looked(order, false).await
+    }
+
+    /// The same; with `expects_nothing`, what would be changed is a fault, and what is there is looked at first.
+    pub(in super::super) async fn looked(
+        &self,
+        order: &DeployOrder<'_>,
+        expects_nothing: bool,
+    ) -> Result<(), Fault> {
         let Some(program) = &order.deploy.pulumi else { return Ok(()) };
         let staging = stage(&self.host.workspace.layout)?;
         let folder = staging.folder();
@@ -28,7 +37,8 @@ impl Deployer<'_> {
             work: &work,
             config: order.words.config.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect(),
             target: order.target.as_deref(),
-            refresh: false,
+            refresh: expects_nothing,
+            expects_nothing,
             destroys: order.destroys,
             message: &order.label(),
         };
@@ -38,6 +48,9 @@ impl Deployer<'_> {
         if let Err(fault) = self.call(&frame, 0, calls.find_stack(), &mut line).await {
             if printed.contains("no stack named") {
                 let stack = calls.stack;
+                if expects_nothing {
+                    return Err(Fault::new(Kind::Failed, format!("the stack {stack} is gone")));
+                }
                 (self.host.tell)(&format!(
                     "the stack {stack} is not there yet: all would be created"
                 ));

@@ -54,6 +54,7 @@ impl Deployer<'_> {
             config: order.words.config.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect(),
             target: order.target.as_deref(),
             refresh,
+            expects_nothing: false,
             destroys: order.destroys,
             message: &message,
         };
