@@ -63,6 +63,39 @@ pub fn ledger(sandbox: &Sandbox) -> PathBuf {
 }
 
 #[test]
+fn a_plan_says_what_would_be_deployed_where() {
+    let mut sandbox = shop(PLAIN);
+    let rows = |sandbox: &Sandbox| {
+        let document = sandbox.forge("plan --json").succeeds().json();
+        let rows = document["deployments"].as_array().unwrap().iter().map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            format!("{} {}: {}", text("environment"), text("would_be"), text("because"))
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let nothing = [
+        "test deployed: nothing runs there",
+        "production refused: nothing runs there; v1 has to succeed in test first",
+    ];
+    assert_eq!(rows(&sandbox), nothing);
+    assert!(!sandbox.beside("data/deployments").exists(), "a plan writes nothing");
+    sandbox.forge("release:binary api").succeeds();
+    sandbox.forge("deploy test").succeeds();
+    assert_eq!(
+        rows(&sandbox),
+        ["test unchanged: v1 runs there", "production deployed: nothing runs there"]
+    );
+    // Whatever the shortcut of a run with nothing to do knows.
+    sandbox.forge("ensure").succeeds();
+    assert_eq!(rows(&sandbox).len(), 2);
+    sandbox.bump("api", "v2");
+    sandbox
+        .forge("plan")
+        .succeeds()
+        .says("test         api        v2       deployed   v1 runs there");
+}
+
+#[test]
 fn the_example_is_deployed_to_test_and_then_to_production() {
     let sandbox = Sandbox::new();
     let root = sandbox.root();

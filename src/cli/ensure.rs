@@ -14,7 +14,7 @@ use crate::{
     },
     report::{Closing, Show, Style, render_images, render_json, render_summary},
     ui,
-    workspace::{Workspace, Workspaces},
+    workspace::{Subsystem, Workspace, Workspaces},
 };
 
 use super::{
@@ -78,21 +78,21 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError
 pub(super) struct KnownAnswer {
     look: SnapshotLook,
     artifacts: Vec<KnownArtifact>,
-    /// Whether any subsystem has an image, of which nothing is known.
-    pub(super) has_images: bool,
+    /// Whether a plan is about more than artifacts: images or deployments, of which nothing is known.
+    pub(super) has_more: bool,
 }
 
-/// What the last line of an answer is where subsystems have images.
-const IMAGES: &str = "images";
+/// What the last line of an answer is where subsystems have images or are deployed.
+const MORE: &str = "more";
 
 impl KnownAnswer {
     /// What is known of `words`, if anything is.
     pub(super) fn kept_for(session: &Session, layout: &Layout, words: &[String]) -> Option<Self> {
         let look = SnapshotLook::at(kept(session, layout), &question(session, words)?)?;
-        let has_images = look.answer.last().is_some_and(|line| line == IMAGES);
-        let lines = &look.answer[..look.answer.len() - usize::from(has_images)];
+        let has_more = look.answer.last().is_some_and(|line| line == MORE);
+        let lines = &look.answer[..look.answer.len() - usize::from(has_more)];
         let artifacts = lines.iter().map(|line| KnownArtifact::from_line(line));
-        Some(Self { artifacts: artifacts.collect::<Option<_>>()?, look, has_images })
+        Some(Self { artifacts: artifacts.collect::<Option<_>>()?, look, has_more })
     }
 
     /// The part of the workspace that may have changed, and what is to be looked at again in it. None if
@@ -208,11 +208,12 @@ fn keep_snapshot(
     }
     let lines = artifacts.values().map(KnownArtifact::line);
     let Some(mut answer) = lines.collect::<Option<Vec<_>>>() else { return };
-    let has_images = known.map_or_else(
-        || workspace.subsystems.values().any(|it| it.image.is_some()),
-        |known| known.has_images,
+    let has_image = |it: &Subsystem| it.image.is_some();
+    let has_more = known.map_or_else(
+        || !workspace.deploys.is_empty() || workspace.subsystems.values().any(has_image),
+        |known| known.has_more,
     );
-    answer.extend(has_images.then(|| IMAGES.to_owned()));
+    answer.extend(has_more.then(|| MORE.to_owned()));
     let lines: BTreeMap<&Name, u32> = artifacts.keys().zip(1..).collect();
     let mut inputs: Vec<(PathBuf, u32)> = Vec::new();
     if known.is_none() {

@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     CliError,
+    deploy::{self, PlannedDeployment},
     durations::recorded_seconds,
     ensure::KnownAnswer,
     images::{self, Seen},
@@ -27,8 +28,7 @@ use super::{
 
 /// Shows what `ensure` would do. Writes nothing and runs nothing.
 pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, CliError> {
-    let known =
-        KnownAnswer::kept_for(session, &session.layout()?, words).filter(|it| !it.has_images);
+    let known = KnownAnswer::kept_for(session, &session.layout()?, words).filter(|it| !it.has_more);
     let part = known.as_ref().and_then(|known| known.part(session, words));
     let fresh = known.filter(|known| known.holds() || part.is_some());
     let fresh = fresh.map(|known| known.report(session.platform()).artifacts);
@@ -36,33 +36,52 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, CliError> 
         (Some(part), _) => part,
         (None, Some(_)) => {
             let plan = Plan { settled: fresh.unwrap_or_default(), ..Plan::default() };
-            return show(session, &plan, &[], &[], "");
+            return show(session, &plan, &[], &PlannedBeside::default(), "");
         }
         (None, None) => versions::workspaces(session, words)?,
     };
     let workspaces = Arc::new(workspaces);
     let images = images::with_images(workspaces.any(), &names);
+    let deployments = deploy::planned(session, workspaces.any(), &names)?;
+    let beside = PlannedBeside { images: images::seen(session, &images)?, deployments };
     let request = RunRequest { workspaces, names: &names, publish: Publish::AsUsual };
-    plan_with(session, &request, &images, fresh.unwrap_or_default())
+    plan_with(session, &request, beside, fresh.unwrap_or_default())
 }
 
-/// Shows what a run would do, and how the images of `images` stand.
+/// What a plan says of other things than artifacts.
+#[derive(Default)]
+struct PlannedBeside {
+    images: Vec<Seen>,
+    deployments: Vec<PlannedDeployment>,
+}
+
+impl PlannedBeside {
+    /// As tables, one below the other.
+    fn tables(&self) -> Vec<Table> {
+        let images = (!self.images.is_empty()).then(|| images::table(&self.images));
+        let deployments =
+            (!self.deployments.is_empty()).then(|| deploy::planned_table(&self.deployments));
+        images.into_iter().chain(deployments).collect()
+    }
+}
+
+/// Shows what a run would do, and what is at the tags of `images`.
 pub(super) fn plan_of(
     session: &Session,
     request: &RunRequest<'_>,
     images: &BTreeSet<Name>,
 ) -> Result<u8, CliError> {
-    plan_with(session, request, images, Vec::new())
+    let beside = PlannedBeside { images: images::seen(session, images)?, ..Default::default() };
+    plan_with(session, request, beside, Vec::new())
 }
 
 /// [`plan_of`], where others are `fresh`.
 fn plan_with(
     session: &Session,
     request: &RunRequest<'_>,
-    images: &BTreeSet<Name>,
+    beside: PlannedBeside,
     fresh: Vec<ArtifactReport>,
 ) -> Result<u8, CliError> {
-    let images = images::seen(session, images)?;
     let (probed, stores) = probe_only(session, request)?;
     let seconds = recorded_seconds(&request.workspaces, probed.builds());
     let mut plan = compile(&request.workspaces, probed, &seconds);
@@ -72,10 +91,10 @@ fn plan_with(
     plan.settled.extend(fresh.into_iter().filter(|report| !looked_at.contains(&report.id)));
     plan.settled.sort_by(|a, b| a.id.cmp(&b.id));
     let publishes_to = stores.all.first().map(|store| store.url()).unwrap_or_default();
-    let code = show(session, &plan, &refused, &images, publishes_to)?;
+    let code = show(session, &plan, &refused, &beside, publishes_to)?;
     // Who asks for a release gets an error instead of it.
     let asked = refused.first().map(|(_, why)| why);
-    let of_image = images.iter().filter(|seen| seen.is_versioned).find_map(Seen::fault);
+    let of_image = beside.images.iter().filter(|seen| seen.is_versioned).find_map(Seen::fault);
     let asked = asked.or(of_image).filter(|_| request.publish.is_asked());
     Ok(if code == 0 { asked.map_or(0, |fault| fault.kind.exit_code()) } else { code })
 }
@@ -85,7 +104,7 @@ fn show(
     session: &Session,
     plan: &Plan,
     refused: &[(Name, Fault)],
-    images: &[Seen],
+    beside: &PlannedBeside,
     publishes_to: &str,
 ) -> Result<u8, CliError> {
     for id in &plan.leftovers {
@@ -97,17 +116,14 @@ fn show(
         session.console().err(&render_warning(None, warning, session.stderr_style()));
     }
     if session.flags.json {
-        session.say(&plan_json(plan, refused, images))?;
+        session.say(&plan_json(plan, refused, beside))?;
     } else {
         let text = plan_text(plan, publishes_to, session);
-        let is_empty = text.is_empty() || plan.findings.is_empty() && plan.settled.is_empty();
-        session.say(&match (images.is_empty(), is_empty) {
-            (true, _) => text,
-            (false, true) => images::table(images).render(session.stdout_style()),
-            (false, false) => {
-                format!("{text}\n{}", images::table(images).render(session.stdout_style()))
-            }
-        })?;
+        let tables = beside.tables();
+        let is_empty = plan.findings.is_empty() && plan.settled.is_empty() && !tables.is_empty();
+        let tables = tables.iter().map(|table| table.render(session.stdout_style()));
+        let text = (!is_empty).then_some(text).into_iter();
+        session.say(&text.chain(tables).collect::<Vec<_>>().join("\n"))?;
     }
     let mut failed = plan.settled.iter().filter_map(|report| report.fault.as_ref());
     Ok(failed.next().map_or(0, |fault| fault.kind.exit_code()))
@@ -207,7 +223,7 @@ fn plan_text(plan: &Plan, publishes_to: &str, session: &Session) -> String {
     text
 }
 
-fn plan_json(plan: &Plan, refused: &[(Name, Fault)], images: &[Seen]) -> String {
+fn plan_json(plan: &Plan, refused: &[(Name, Fault)], beside: &PlannedBeside) -> String {
     let action = |action: &Action| {
         let finding = &plan.findings[action.finding];
         serde_json::json!({
@@ -239,6 +255,7 @@ fn plan_json(plan: &Plan, refused: &[(Name, Fault)], images: &[Seen]) -> String 
         "settled": plan.settled.iter().map(settled).collect::<Vec<_>>(),
         "unpublished": refused.iter().map(unpublished).collect::<Vec<_>>(),
     });
-    images::add_to(&mut document, images);
+    images::add_to(&mut document, &beside.images);
+    deploy::add_planned(&mut document, &beside.deployments);
     format!("{document:#}\n")
 }

@@ -12,6 +12,8 @@ static ACCOUNT: Mutex<Children> = Mutex::new(Children::new());
 
 /// The account of the children of this process.
 pub struct Children {
+    /// What the marks of each runner's commands begin with.
+    runners: Vec<String>,
     /// The marks of the commands that run.
     running: BTreeSet<String>,
     /// How many processes without a mark are being started, or run for a moment.
@@ -27,7 +29,7 @@ pub fn account() -> MutexGuard<'static, Children> {
 
 impl Children {
     const fn new() -> Self {
-        Self { running: BTreeSet::new(), busy: 0, own: None }
+        Self { runners: Vec::new(), running: BTreeSet::new(), busy: 0, own: None }
     }
 
     /// Before anything is started: whoever is a `child` already is another program's that became forge.
@@ -43,6 +45,18 @@ impl Children {
     /// A command with this mark begins.
     pub fn begins(&mut self, mark: String) {
         self.running.insert(mark);
+    }
+
+    /// Commands whose marks begin with `mark` are run by this process.
+    pub fn add_runner(&mut self, mark: String) {
+        self.runners.push(mark);
+    }
+
+    /// Whether `mark` is of a command of another runner than the one whose marks begin with `own`. That
+    /// one ends what is left of it.
+    pub fn is_of_another_runner(&self, mark: &str, own: &str) -> bool {
+        let mut others = self.runners.iter().filter(|runner| *runner != own);
+        others.any(|runner| mark.starts_with(runner))
     }
 
     /// The command with this mark is over.

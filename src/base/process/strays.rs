@@ -62,6 +62,7 @@ impl Strays {
         let _ = rustix::process::set_child_subreaper(Some(getpid()));
         let time = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
         let mark = format!("{}-{time:x}-", getpid().as_raw_nonzero());
+        account().add_runner(mark.clone());
         Self { mark, is_spared, begun: AtomicU64::new(0) }
     }
 
@@ -92,6 +93,7 @@ impl Strays {
         match mark {
             Some(mark) if account.runs(&mark) => false,
             Some(mark) if self.is_own(&mark) => true,
+            Some(mark) if account.is_of_another_runner(&mark, &self.mark) => false,
             Some(mark) if (self.is_spared)(&mark) => false,
             // Of which command it is, is unknown.
             _ => account.is_idle() && !known(pid).is_some_and(|child| account.is_own(&child)),

@@ -122,7 +122,8 @@ pub(in super::super) fn ledger_of(
     journal(session, workspace, &session.store_settings(workspace)).map(|(journal, _)| journal)
 }
 
-fn ledger_folder(workspace: &Workspace) -> Result<PathBuf, Fault> {
+/// Where the ledger of `workspace` is on this machine.
+pub(super) fn ledger_folder(workspace: &Workspace) -> Result<PathBuf, Fault> {
     match &workspace.ledger {
         Some(LedgerHome::Folder(named)) => Ok(named.clone()),
         _ => data_folder(workspace, "deployments"),

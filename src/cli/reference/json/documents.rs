@@ -69,6 +69,11 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("images[].because", "-t", "Why."),
         ("images[].digest", "-t?", "The digest of what is at the tag."),
         ("images[].fingerprint", "-t?", "The fingerprint of what goes into it."),
+        ("deployments[].environment", "-t", "An environment; `deployments` is in that of `forge plan`, and left out if nothing is deployed."),
+        ("deployments[].name", "-t", "A subsystem that is deployed there."),
+        ("deployments[].version", "-t", "Its version in `versions.yml`."),
+        ("deployments[].would_be", "-t", "What `forge deploy` would do: `deployed`, `unchanged` or `refused`."),
+        ("deployments[].because", "-t", "Why: what runs there, and what forbids it."),
     ]),
     ("status", &["status"], "`forge status`: what is pinned, installed and released.", &[
         ("subsystems[].name", "t", "The subsystem."),
