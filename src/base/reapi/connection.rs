@@ -27,6 +27,7 @@ use tonic::{
 use super::{
     ActionOutputs, BlobDigest, ConnectionSettings,
     trouble::{Trouble, TroubleKind, asked_delay, tries},
+    upload::UploadsUnderWay,
 };
 
 /// How long a connection may take to be made.
@@ -50,6 +51,7 @@ pub struct Connection {
     most_at_once: AtomicU64,
     /// Whether the server takes and gives streams in zstd.
     compresses: AtomicBool,
+    uploads: UploadsUnderWay,
 }
 
 /// What executions are asked for and stopped with.
@@ -103,7 +105,8 @@ impl Connection {
         let (channel, waiting) = (endpoint.connect_lazy(), endpoint.connect_lazy());
         let most_at_once = AtomicU64::new(LIMIT - FRAME);
         let compresses = AtomicBool::new(false);
-        Ok(Self { settings, channel, waiting, metadata, most_at_once, compresses })
+        let uploads = UploadsUnderWay::default();
+        Ok(Self { settings, channel, waiting, metadata, most_at_once, compresses, uploads })
     }
 
     /// The address, as people write it.
@@ -131,6 +134,10 @@ impl Connection {
     /// Whether the server takes and gives streams in zstd, as far as it said so by now.
     pub(super) fn compresses(&self) -> bool {
         self.compresses.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn uploads(&self) -> &UploadsUnderWay {
+        &self.uploads
     }
 
     pub(super) fn cas(&self) -> ContentAddressableStorageClient<Channel> {

@@ -5,14 +5,14 @@ use std::{
     collections::BTreeSet,
     io::Write,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use reapi_protocol::{google::bytestream::WriteRequest, reapi};
-use tokio::io::AsyncReadExt;
+use tokio::{io::AsyncReadExt, sync::Notify};
 
 use super::{
     BlobDigest, Connection, RemoteBlob,
@@ -41,18 +41,28 @@ impl Connection {
     /// # Errors
     /// Why one of them could not be written.
     pub async fn write(&self, blobs: &[RemoteBlob]) -> Result<u64, Trouble> {
-        let mut missing = self.missing(blobs.iter().map(|blob| blob.digest)).await?;
-        let missing: Vec<&RemoteBlob> =
-            blobs.iter().filter(|blob| missing.remove(&blob.digest)).collect();
-        let writes = self.parcels(&missing).into_iter().map(|parcel| async move {
-            match parcel {
-                Parcel::Small(some) => self.write_batch(&some).await,
-                Parcel::Large(blob) => self.write_stream(blob).await,
+        let mut left: Vec<&RemoteBlob> = blobs.iter().collect();
+        let mut sent = 0;
+        loop {
+            let mut missing = self.missing(left.iter().map(|blob| blob.digest)).await?;
+            left.retain(|blob| missing.remove(&blob.digest));
+            // Of many actions with the same inputs one sends them.
+            let claim = self.uploads().claim(&mut left);
+            let writes = self.parcels(&claim.blobs).into_iter().map(|parcel| async move {
+                match parcel {
+                    Parcel::Small(some) => self.write_batch(&some).await,
+                    Parcel::Large(blob) => self.write_stream(blob).await,
+                }
+            });
+            let writes: Vec<_> = writes.collect();
+            stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+            sent += claim.blobs.iter().map(|blob| blob.digest.size).sum::<u64>();
+            drop(claim);
+            if left.is_empty() {
+                return Ok(sent);
             }
-        });
-        let writes: Vec<_> = writes.collect();
-        stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
-        Ok(missing.iter().map(|blob| blob.digest.size).sum())
+            self.uploads().end_of(&left).await;
+        }
     }
 
     /// `blobs`, as few calls carry them.
@@ -161,6 +171,57 @@ impl Connection {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// The blobs that are on their way to a server, each sent by one caller.
+#[derive(Debug, Default)]
+pub(super) struct UploadsUnderWay {
+    digests: Mutex<BTreeSet<BlobDigest>>,
+    ended: Notify,
+}
+
+/// Blobs that one caller sends, until it is dropped.
+struct UploadClaim<'a, 'b> {
+    uploads: &'a UploadsUnderWay,
+    blobs: Vec<&'b RemoteBlob>,
+}
+
+impl UploadsUnderWay {
+    /// Takes those of `left` that nobody sends at the moment.
+    fn claim<'a, 'b>(&'a self, left: &mut Vec<&'b RemoteBlob>) -> UploadClaim<'a, 'b> {
+        let mut digests = self.digests();
+        let free = |blob: &mut &RemoteBlob| digests.insert(blob.digest);
+        let blobs = left.extract_if(.., free).collect();
+        UploadClaim { uploads: self, blobs }
+    }
+
+    /// Waits until none of `blobs` is on its way, whatever became of it.
+    async fn end_of(&self, blobs: &[&RemoteBlob]) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            // From here on none is missed.
+            ended.as_mut().enable();
+            if !blobs.iter().any(|blob| self.digests().contains(&blob.digest)) {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn digests(&self) -> MutexGuard<'_, BTreeSet<BlobDigest>> {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UploadClaim<'_, '_> {
+    fn drop(&mut self) {
+        let mut digests = self.uploads.digests();
+        for blob in &self.blobs {
+            digests.remove(&blob.digest);
+        }
+        drop(digests);
+        self.uploads.ended.notify_waiters();
     }
 }
 
