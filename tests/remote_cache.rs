@@ -390,7 +390,7 @@ fn a_real_server_keeps_and_gives() {
 }
 
 /// An authority, and certificates of it: for 127.0.0.1, and for a client. Made by openssl.
-fn certificates(folder: &Path) {
+pub fn certificates(folder: &Path) {
     let openssl = |words: &str| {
         let run = Command::new("openssl").args(words.split(' ')).current_dir(folder).output();
         let run = run.expect("openssl");
