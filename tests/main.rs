@@ -82,6 +82,7 @@ mod schema;
 mod serve;
 mod serve_calls;
 mod serve_chaos;
+mod serve_mill;
 mod serve_shared;
 mod serve_times;
 mod services;

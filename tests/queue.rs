@@ -14,7 +14,10 @@ use forge::{
     },
 };
 
-use crate::support::Postgres;
+use crate::{
+    remote_cache::certificates,
+    support::{Postgres, is_here},
+};
 
 /// A queue that can be opened again.
 struct Home {
@@ -409,6 +412,27 @@ async fn a_database_that_goes_away_and_comes_back_loses_nothing() {
         next = jobs.claim("a").await;
     }
     assert_eq!(next.unwrap().map(|job| job.id), Some(two));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_certificate_of_a_database_is_verified() {
+    if !is_here("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    let Some(postgres) = Postgres::start_secure(folder.path()) else { return };
+    let url = postgres.database();
+    let fault = StoredJobs::in_database(&url).await.err().expect("nobody knows its authority");
+    assert!(fault.to_string().contains("UnknownIssuer"), "{fault}");
+    let known = format!("{url}&sslrootcert={}", folder.path().join("ca.pem").display());
+    let jobs = StoredJobs::in_database(&known).await.unwrap();
+    added(&jobs, request("test", "api")).await;
+    let question = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'forge serve'";
+    assert_eq!(postgres.ask("postgres", question).as_deref(), Some("t"));
+    let other = known.replace("127.0.0.1", "localhost");
+    let fault = StoredJobs::in_database(&other).await.err().expect("it is not called so");
+    assert!(fault.to_string().contains("certificate"), "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

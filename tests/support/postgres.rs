@@ -1,8 +1,11 @@
 //! The real PostgreSQL, with a cluster in a temporary folder that is reached through a socket there.
 
 use std::{
-    os::unix::{fs::chown, process::CommandExt},
-    path::PathBuf,
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -16,6 +19,8 @@ use super::wait_until;
 pub struct Postgres {
     folder: tempfile::TempDir,
     server: Mutex<Child>,
+    /// The port at 127.0.0.1 where it speaks TLS, if it does.
+    port: Option<u16>,
     databases: AtomicU32,
 }
 
@@ -54,6 +59,15 @@ impl Postgres {
 
     /// One of its own.
     pub fn start() -> Option<Self> {
+        Self::begin(None)
+    }
+
+    /// One that speaks TLS at 127.0.0.1, with `server.pem` and `server.key` of the folder `certificates`.
+    pub fn start_secure(certificates: &Path) -> Option<Self> {
+        Self::begin(Some(certificates))
+    }
+
+    fn begin(certificates: Option<&Path>) -> Option<Self> {
         let is_here = program("initdb").is_some();
         assert!(is_here || std::env::var_os("CI").is_none(), "PostgreSQL is missing here");
         if !is_here {
@@ -68,8 +82,19 @@ impl Postgres {
         made.args(["-D", "data", "-A", "trust", "-U", "forge", "-E", "UTF8", "--no-sync"]);
         let output = made.stdout(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let server = Mutex::new(Self::serve(&folder));
-        let new = Self { folder, server, databases: AtomicU32::new(0) };
+        let port = certificates.map(|certificates| {
+            for name in ["server.pem", "server.key"] {
+                let path = folder.path().join(name);
+                std::fs::copy(certificates.join(name), &path).unwrap();
+                std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+                if let Some((user, group)) = user() {
+                    chown(&path, Some(user), Some(group)).unwrap();
+                }
+            }
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+        });
+        let server = Mutex::new(Self::serve(&folder, port));
+        let new = Self { folder, server, port, databases: AtomicU32::new(0) };
         new.wait();
         Some(new)
     }
@@ -83,10 +108,19 @@ impl Postgres {
         command
     }
 
-    fn serve(folder: &tempfile::TempDir) -> Child {
+    fn serve(folder: &tempfile::TempDir, port: Option<u16>) -> Child {
         let mut server = Self::command(folder, "postgres");
-        server.args(["-D", "data", "-c", "listen_addresses=", "-c", "fsync=off", "-k"]);
-        server.arg(folder.path()).stderr(Stdio::null()).spawn().unwrap()
+        server.args(["-D", "data", "-c", "fsync=off"]);
+        match port {
+            None => drop(server.args(["-c", "listen_addresses="])),
+            Some(port) => {
+                let path = |name: &str| folder.path().join(name).display().to_string();
+                server.args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string(), "-c", "ssl=on"]);
+                server.args(["-c", &format!("ssl_cert_file={}", path("server.pem"))]);
+                server.args(["-c", &format!("ssl_key_file={}", path("server.key"))]);
+            }
+        }
+        server.arg("-k").arg(folder.path()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     fn wait(&self) {
@@ -96,7 +130,8 @@ impl Postgres {
     /// What the database called `name` answers to `question`.
     pub fn ask(&self, name: &str, question: &str) -> Option<String> {
         let mut psql = Self::command(&self.folder, "psql");
-        psql.args(["-h"]).arg(self.folder.path()).args(["-U", "forge", "-d", name, "-qAtc", question]);
+        psql.arg("-h").arg(self.folder.path()).args(["-U", "forge", "-d", name, "-qAtc", question]);
+        psql.args(self.port.map(|port| format!("--port={port}")));
         let output = psql.output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         output.status.success().then_some(said)
@@ -106,14 +141,17 @@ impl Postgres {
     pub fn database(&self) -> String {
         let name = format!("queue{}", self.databases.fetch_add(1, Ordering::SeqCst));
         self.ask("postgres", &format!("CREATE DATABASE {name}")).expect("a new database");
-        format!("postgres:///{name}?user=forge&host={}", self.folder.path().display())
+        match self.port {
+            Some(port) => format!("postgres://forge@127.0.0.1:{port}/{name}?sslmode=require"),
+            None => format!("postgres:///{name}?user=forge&host={}", self.folder.path().display()),
+        }
     }
 
     /// Ends it as a power cut does, and starts it again.
     pub fn crash(&self) {
         let mut server = self.server.lock().unwrap();
         signal(&mut server, "-QUIT");
-        *server = Self::serve(&self.folder);
+        *server = Self::serve(&self.folder, self.port);
         drop(server);
         self.wait();
     }

@@ -242,6 +242,7 @@ fn app(calls: Arc<Calls>, gate: Gate) -> Result<Router, Fault> {
         .into_axum_router()
         .merge(routes(calls))
         .merge(plain)
+        .fallback(nowhere)
         .layer(axum::extract::DefaultBodyLimit::max(MOST_OF_A_REQUEST))
         .layer(middleware::from_fn_with_state(Arc::new(gate), pass)))
 }
@@ -299,11 +300,26 @@ fn has_certificate(request: &Request) -> bool {
 /// Nobody knows who asks.
 fn refused(request: &Request) -> Response {
     let message = "a token is missing, or is not known here: send `authorization: Bearer TOKEN`";
+    refusal_of(request, CallRefusal::new(Code::Unauthenticated, message))
+}
+
+/// There is no such call.
+async fn nowhere(request: Request) -> Response {
+    let (message, is_grpc) = (format!("there is no {}", request.uri().path()), is_grpc(&request));
+    let code = if is_grpc { Code::Unimplemented } else { Code::NotFound };
+    refusal_of(&request, CallRefusal::new(code, message))
+}
+
+fn is_grpc(request: &Request) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE);
-    let is_grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    match is_grpc {
-        true => Status::unauthenticated(message).into_http::<axum::body::Body>().into_response(),
-        false => CallRefusal::new(Code::Unauthenticated, message).into_response(),
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// A refusal in the words of whoever asks.
+fn refusal_of(request: &Request, refusal: CallRefusal) -> Response {
+    match is_grpc(request) {
+        true => Status::from(refusal).into_http::<axum::body::Body>().into_response(),
+        false => refusal.into_response(),
     }
 }
 
