@@ -232,7 +232,9 @@ impl<'w> TaskRun<'_, 'w> {
             self.report(&scene.label, TaskEvent::Command(&line.expand(&scene.ground.places)));
         }
         let mut pass_on = |line: &str| self.report(&scene.label, TaskEvent::Line(line));
-        frame.run(command, &mut pass_on).await
+        let done = frame.run(command, &mut pass_on).await;
+        self.report(&scene.label, TaskEvent::CommandEnded);
+        done
     }
 
     /// Whether what `if` of `step` says holds.

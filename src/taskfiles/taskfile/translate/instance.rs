@@ -157,7 +157,9 @@ impl<'t> Instance<'t> {
             let prefixes: Vec<&String> = std::iter::once(&include.name.value)
                 .chain(include.aliases.iter().map(|one| &one.text))
                 .collect();
-            let is_default = |name: &String| name == "default";
+            // Only the task that is called so itself stands for its file, and no alias.
+            let own = task.name.value == "default";
+            let is_default = |name: &String| own && name == "default";
             names = prefixes
                 .iter()
                 .flat_map(|prefix| {
