@@ -150,7 +150,7 @@ impl Connection {
         let written = loop {
             let name = format!("{}uploads/{}/{form}/{}", self.prefix(), uuid(), blob.digest);
             let sent = Arc::new(AtomicU64::new(0));
-            let upload = BlobUpload::new(name, blob, sent.clone(), is_compressed)?;
+            let upload = OutgoingBlob::new(name, blob, sent.clone(), is_compressed)?;
             let mut client = self.bytestream();
             let request = self.request(upload.pieces());
             let status = match self.while_moving(&sent, client.write(request)).await? {
@@ -226,7 +226,7 @@ impl Drop for UploadClaim<'_, '_> {
 }
 
 /// A blob on its way.
-struct BlobUpload {
+struct OutgoingBlob {
     name: String,
     file: Box<dyn tokio::io::AsyncRead + Send + Unpin>,
     /// How many bytes are not read yet.
@@ -238,7 +238,7 @@ struct BlobUpload {
     sent: Arc<AtomicU64>,
 }
 
-impl BlobUpload {
+impl OutgoingBlob {
     fn new(
         name: String,
         blob: &RemoteBlob,

@@ -6,12 +6,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    disk::{MOST_OF_TEXT, read_text},
+    disk::{Folder, MOST_OF_TEXT, read_text},
     model::{ArtifactId, Event, Fault},
     plan::Action,
     process::{Command, CommandLine, Inherit, is_program},
@@ -156,7 +156,9 @@ impl DependencySearch<'_> {
         }
         let configuration = vendor_configuration(&said, &into);
         let file = self.here.out.join(KEPT).join("config.toml");
-        fs::write(&file, configuration)
+        Folder::open(&self.here.out.join(KEPT))
+            .and_then(|folder| folder.create_new("config.toml".as_ref(), 0o644))
+            .and_then(|mut made| made.write_all(configuration.as_bytes()))
             .map_err(|error| Fault::io(format!("cannot write {}", file.display()), &error))?;
         sent.inputs.insert(format!("{CARGO}/config.toml"), WorkerInput::File(file));
         add_tree(&mut sent.inputs, &folder, CRATES)
