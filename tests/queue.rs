@@ -193,7 +193,8 @@ async fn a_key_is_one_job_and_a_full_queue_takes_none(home: Home) {
     assert!(matches!(jobs.add(new(request("test", "web")), 1).await.unwrap(), Admission::New(_)));
     // Many with the same key are one.
     let asking = (0..20).map(|_| {
-        let (jobs, new) = (jobs.clone(), NewJob { key: Some("l".into()), ..new(request("test", "")) });
+        let (jobs, new) =
+            (jobs.clone(), NewJob { key: Some("l".into()), ..new(request("test", "")) });
         tokio::spawn(async move { jobs.add(new, 100).await.unwrap() })
     });
     let mut ids = BTreeSet::new();
@@ -208,10 +209,14 @@ async fn a_key_is_one_job_and_a_full_queue_takes_none(home: Home) {
 
 async fn what_waits_is_cancelled_and_what_runs_is_asked_to_end(home: Home) {
     let jobs = home.open().await;
-    let (one, two) = (added(&jobs, request("test", "api")).await, added(&jobs, request("test", "api")).await);
+    let (one, two) =
+        (added(&jobs, request("test", "api")).await, added(&jobs, request("test", "api")).await);
     assert_eq!(claimed(&jobs).await, Some(one.id));
     let cancelled = jobs.cancel(two.id, "not wanted").await.unwrap().unwrap();
-    assert_eq!((cancelled.state, cancelled.end.error.as_str()), (JobState::Cancelled, "not wanted"));
+    assert_eq!(
+        (cancelled.state, cancelled.end.error.as_str()),
+        (JobState::Cancelled, "not wanted")
+    );
     assert_eq!(jobs.cancel(one.id, "x").await.unwrap().unwrap().state, JobState::Cancelling);
     assert_eq!(jobs.cancel(one.id, "x").await.unwrap().unwrap().state, JobState::Cancelling);
     assert_eq!(jobs.beat(one.id, 1).await.unwrap(), Some(JobState::Cancelling));
@@ -313,7 +318,8 @@ async fn many_who_claim_at_once_never_have_the_same_or_the_same_subsystem(home: 
         let (place, name) = (&job.request().environment, &job.request().name);
         let meets = |it: &&ServedJob| {
             let other = &it.request().name;
-            it.request().environment == *place && (other == name || other.is_empty() || name.is_empty())
+            it.request().environment == *place
+                && (other == name || other.is_empty() || name.is_empty())
         };
         assert_eq!(at_work.iter().find(meets), None, "{job:?}");
         let before = last.insert((place.clone(), name.clone()), job.id);

@@ -61,10 +61,13 @@ fn a_browser_asks_by_grpc_web() {
     // Streams come as well.
     let (events, _) = by_web(&server, "Watch", &wire::WatchRequest { id: 1, from_offset: 0 });
     let last = wire::WatchResponse::decode(&events.last().unwrap()[..]).unwrap();
-    let Some(wire::watch_response::Event::Deployment(last)) = last.event else { panic!("{last:?}") };
+    let Some(wire::watch_response::Event::Deployment(last)) = last.event else {
+        panic!("{last:?}")
+    };
     assert_eq!(last.state(), wire::deployment::State::Succeeded);
     // What is wrong is said as gRPC says it.
-    let wrong = wire::DeployRequest { environment: "tset".into(), ..wire::DeployRequest::default() };
+    let wrong =
+        wire::DeployRequest { environment: "tset".into(), ..wire::DeployRequest::default() };
     let (messages, trailers) = by_web(&server, "Deploy", &wrong);
     let all = format!("{trailers}{}", headers(&server, &wrong));
     assert!(messages.is_empty() && all.contains("grpc-status: 3"), "{all}");
@@ -150,7 +153,8 @@ fn a_preview_shows_what_would_be_deployed_and_waits_for_nobody() {
     sandbox.write("go", "");
     server.ends(first, "SUCCEEDED");
     next(&mut sandbox, "v2");
-    let run = sandbox.forge(&format!("deploy test api --dry-run --json --server {}", server.address()));
+    let run =
+        sandbox.forge(&format!("deploy test api --dry-run --json --server {}", server.address()));
     let document = run.succeeds().json();
     assert_eq!(document["would"][0]["version"], "v2", "{document}");
     assert_eq!(document["would"][0]["now"], "v1", "{document}");
@@ -167,7 +171,8 @@ fn who_asks_too_much_or_goes_away_does_no_harm() {
     let text = json!({ "environment": "test", "target": "x".repeat(10 << 20) }).to_string();
     std::fs::write(&large, text).unwrap();
     let body = format!("@{}", large.display());
-    let (status, _) = curl(&["-H", "expect:", "--data-binary", &body, &server.url("/v1/deployments")]);
+    let (status, _) =
+        curl(&["-H", "expect:", "--data-binary", &body, &server.url("/v1/deployments")]);
     assert_eq!(status, 413);
     for (path, status) in [
         ("/v1/deployments/x", 400),
@@ -183,7 +188,8 @@ fn who_asks_too_much_or_goes_away_does_no_harm() {
     }
     // Half a request, and then nothing more.
     let mut half = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    half.write_all(b"POST /v1/deployments HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{").unwrap();
+    half.write_all(b"POST /v1/deployments HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+        .unwrap();
     let id = server.ask(&json!({ "environment": "test", "name": "api" }));
     wait_until("it began", || sandbox.path("began").exists());
     // A watcher that goes away in the middle.

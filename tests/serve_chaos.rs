@@ -46,9 +46,12 @@ fn all(server: &Serving) -> Vec<Value> {
 /// How many of them have ended, and the processes of those that are at work.
 fn progress(server: &Serving) -> usize {
     let metrics = server.get("/metrics");
-    let over = ["SUCCEEDED", "FAILED", "INTERRUPTED", "CANCELLED", "TIMED_OUT", "STUCK", "ROLLED_BACK"];
+    let over =
+        ["SUCCEEDED", "FAILED", "INTERRUPTED", "CANCELLED", "TIMED_OUT", "STUCK", "ROLLED_BACK"];
     let count = |line: &str| {
-        let state = over.iter().find(|it| line.starts_with(&format!("forge_deployments{{state=\"{it}\"}} ")));
+        let state = over
+            .iter()
+            .find(|it| line.starts_with(&format!("forge_deployments{{state=\"{it}\"}} ")));
         state.and_then(|_| line.rsplit(' ').next()?.parse::<usize>().ok()).unwrap_or_default()
     };
     metrics.as_str().unwrap_or_default().lines().map(count).sum()
@@ -62,7 +65,8 @@ fn runners(root: &str) -> Vec<String> {
 
 #[test]
 fn whoever_is_killed_when_each_job_ends_once_and_in_its_order() {
-    let (count, kills) = (number("FORGE_TEST_SERVE_JOBS", 60), number("FORGE_TEST_SERVE_KILLS", 10));
+    let (count, kills) =
+        (number("FORGE_TEST_SERVE_JOBS", 60), number("FORGE_TEST_SERVE_KILLS", 10));
     let stacks = (count / 6).clamp(10, 100);
     let sandbox = workspace(stacks);
     let state = sandbox.beside("state");

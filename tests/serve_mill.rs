@@ -21,9 +21,9 @@ use forge::{
     process::{Cancel, ProcessId},
     reapi::ServerAddress,
     serve::{
-        Callers, Catalog, DeployAway, DeployClient, DeployGround, JobFilter, JobOutcome, JobProcess,
-        JobQueue, JobRequest, JobSeat, JobStarter, JobState, LedgerEntry, ServeParts, ServeSettings,
-        ServedEnvironment, ServedJob, StoredJobs, serve,
+        Callers, Catalog, DeployAway, DeployClient, DeployGround, JobFilter, JobOutcome,
+        JobProcess, JobQueue, JobRequest, JobSeat, JobStarter, JobState, LedgerEntry, ServeParts,
+        ServeSettings, ServedEnvironment, ServedJob, StoredJobs, serve,
     },
     workspace::Schedule,
 };

@@ -49,8 +49,12 @@ fn two_servers_share_a_queue_and_each_job_runs_once() {
     // A server that is killed loses nothing: what it began ends by itself, and the other one does the rest.
     wait_until("both have begun", || {
         let list = two.get("/v1/deployments?page_size=100");
-        let servers: BTreeSet<_> =
-            list["deployments"].as_array().unwrap().iter().filter_map(|it| it["server"].as_str()).collect();
+        let servers: BTreeSet<_> = list["deployments"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|it| it["server"].as_str())
+            .collect();
         servers.len() == 2
     });
     one.signal("-KILL");
@@ -80,7 +84,8 @@ fn a_job_is_watched_and_cancelled_at_any_server() {
         let log = two.get(&format!("/v1/deployments/{id}/log"));
         log.as_str().is_some_and(|log| log.contains("it began"))
     });
-    let watcher = sandbox.forge(&format!("deployments --server {} --watch {id}", two.address())).start();
+    let watcher =
+        sandbox.forge(&format!("deployments --server {} --watch {id}", two.address())).start();
     let (status, answer) = two.post(&format!("/v1/deployments/{id}/cancel"), &json!({}));
     assert_eq!((status, &answer["deployment"]["state"]), (200, &json!("CANCELLING")), "{answer}");
     two.ends(id, "CANCELLED");

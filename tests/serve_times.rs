@@ -39,7 +39,10 @@ fn a_turn_is_taken_once_and_what_was_missed_is_said_once() {
     let mut server = Serving::begin(&sandbox, &words);
     wait_until("it says when", || server.said().matches("has its next turn at").count() == 2);
     let said = server.said();
-    assert!(said.contains("[Europe/Berlin]") && said.contains("-01-01T00:00:00+00:00[UTC]"), "{said}");
+    assert!(
+        said.contains("[Europe/Berlin]") && said.contains("-01-01T00:00:00+00:00[UTC]"),
+        "{said}"
+    );
     server.signal("-KILL");
     // Nobody served for an hour: the last turn is made up for, those before it are not.
     last_turn(&state.join("jobs.db"), "often", 3600);
@@ -51,7 +54,10 @@ fn a_turn_is_taken_once_and_what_was_missed_is_said_once() {
     let job = &list["deployments"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(job["requested_by"], "schedule often", "{list}");
     server.ends(job["id"].as_u64().unwrap(), "SUCCEEDED");
-    wait_until("it says what was missed", || server.said().contains("missed 59 of its turns") || server.said().contains("missed 60 of its turns"));
+    wait_until("it says what was missed", || {
+        server.said().contains("missed 59 of its turns")
+            || server.said().contains("missed 60 of its turns")
+    });
     sandbox
         .forge(&format!("deployments --server {}", server.address()))
         .succeeds()
@@ -60,15 +66,21 @@ fn a_turn_is_taken_once_and_what_was_missed_is_said_once() {
     server.signal("-KILL");
     last_turn(&state.join("jobs.db"), "rarely", 3 * 366 * 24 * 3600);
     let server = Serving::begin(&sandbox, &words);
-    wait_until("it says what was missed", || server.said().contains("schedule rarely missed 3 of its turns"));
+    wait_until("it says what was missed", || {
+        server.said().contains("schedule rarely missed 3 of its turns")
+    });
     assert!(!server.said().contains("schedule often missed"), "{}", server.said());
     let list = server.get("/v1/deployments");
-    assert!(list["deployments"].as_array().unwrap().iter().all(|it| it["kind"] == "DEPLOY"), "{list}");
+    assert!(
+        list["deployments"].as_array().unwrap().iter().all(|it| it["kind"] == "DEPLOY"),
+        "{list}"
+    );
 }
 
 #[test]
 fn drift_is_told_and_not_mended() {
-    let gated = "  run: cp {{ files }}/api {{ environment }}.sh\n  smoke: test -e {{ environment }}.sh\n";
+    let gated =
+        "  run: cp {{ files }}/api {{ environment }}.sh\n  smoke: test -e {{ environment }}.sh\n";
     let sandbox = released(gated);
     sandbox.forge("drift test").succeeds().says("nothing drifted in test: 0 subsystems looked at");
     sandbox.forge("drift test api").exits(2).says("api does not run in test");
@@ -77,7 +89,8 @@ fn drift_is_told_and_not_mended() {
     sandbox.forge("drift test").succeeds().says("api v1 in test is as deployment 1 left it");
     std::fs::remove_file(sandbox.path("test.sh")).unwrap();
     let run = sandbox.forge("drift test --json").exits(1);
-    run.says("the smoke test of api v1 fails now").says("`forge deploy test api --force` deploys it again");
+    run.says("the smoke test of api v1 fails now")
+        .says("`forge deploy test api --force` deploys it again");
     let document: Value = run.json();
     assert_eq!((&document["ok"], &document["drift"][0]["drifted"]), (&json!(false), &json!(true)));
     assert!(!sandbox.path("test.sh").exists());

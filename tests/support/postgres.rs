@@ -115,7 +115,14 @@ impl Postgres {
             None => drop(server.args(["-c", "listen_addresses="])),
             Some(port) => {
                 let path = |name: &str| folder.path().join(name).display().to_string();
-                server.args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string(), "-c", "ssl=on"]);
+                server.args([
+                    "-c",
+                    "listen_addresses=127.0.0.1",
+                    "-p",
+                    &port.to_string(),
+                    "-c",
+                    "ssl=on",
+                ]);
                 server.args(["-c", &format!("ssl_cert_file={}", path("server.pem"))]);
                 server.args(["-c", &format!("ssl_key_file={}", path("server.key"))]);
             }

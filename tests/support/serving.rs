@@ -73,9 +73,7 @@ impl Serving {
 
     pub fn signal(&mut self, signal: &str) -> Option<i32> {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill").args([signal, &pid]).status().unwrap().success()
-        );
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
         self.child.wait().unwrap().code()
     }
 

@@ -9,7 +9,9 @@ use crate::{
     model::{Fault, Kind},
     reapi::ServerAddress,
     report::{Align, Cell, Role, Table, render_fault},
-    serve::{DeployAway, DeployClient, JobEvent, JobFilter, JobKind, JobRequest, JobState, RemoteJob},
+    serve::{
+        DeployAway, DeployClient, JobEvent, JobFilter, JobKind, JobRequest, JobState, RemoteJob,
+    },
 };
 
 use super::super::{CliError, session::Session};

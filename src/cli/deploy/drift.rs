@@ -38,7 +38,8 @@ pub(in super::super) fn drift(session: &Session, wish: &DriftArgs) -> Result<u8,
     let mut lines = Vec::new();
     let mut drifted = 0;
     for ((name, deploy), current) in there {
-        let earlier = DeployOrder::back_to((name, deploy), environment, current, current.id, variables)?;
+        let earlier =
+            DeployOrder::back_to((name, deploy), environment, current, current.id, variables)?;
         let order = DeployOrder { target: None, ..earlier };
         session.host.secrets().add_all(&order.secrets);
         let found = match missing_secrets(&order.deploy, variables).next() {

@@ -8,8 +8,8 @@ use std::{
 use crate::{
     deploy::{
         Artifact, DeployOrder, DeployRequest, Deployment, FoundArtifact, KEEP_LABEL, Ledger,
-        LivePreview, Obstacle, PreparedDeploys, PreviewComment, has_room, live_previews, may_preview,
-        may_sweep, missing_secrets, ordered, prepare,
+        LivePreview, Obstacle, PreparedDeploys, PreviewComment, has_room, live_previews,
+        may_preview, may_sweep, missing_secrets, ordered, prepare,
     },
     model::{Fault, Kind, Name},
     provenance::Permission,

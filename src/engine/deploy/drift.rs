@@ -57,7 +57,9 @@ impl Deployer<'_> {
         let target = self.health_target(order, gate)?;
         let mut left = gate.retries;
         loop {
-            let Err(why) = self.look_once(order, frame, gate, &target).await? else { return Ok(()) };
+            let Err(why) = self.look_once(order, frame, gate, &target).await? else {
+                return Ok(());
+            };
             if left == 0 {
                 let what = format!("{} is not healthy now", order.label());
                 return Err(Fault::new(Kind::Failed, what).because(format!("{target}: {why}")));

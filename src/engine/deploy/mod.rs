@@ -53,7 +53,8 @@ pub use order::DeployOrder;
 pub use permission::{forbidden, may_deploy};
 pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, missing_secrets, ordered, prepare};
 pub use preview::{
-    KEEP_LABEL, LivePreview, has_room, live_previews, may_preview, may_sweep, stacks_of_pull_requests,
+    KEEP_LABEL, LivePreview, has_room, live_previews, may_preview, may_sweep,
+    stacks_of_pull_requests,
 };
 pub use pulumi::PulumiCalls;
 pub use record::{DeployOwner, Deployment, StateChange};

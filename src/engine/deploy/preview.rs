@@ -73,8 +73,7 @@ pub fn has_room(
 ) -> Result<(), Fault> {
     let Some(number) = environment.pull_request else { return Ok(()) };
     let live = live_previews(history);
-    let mut others: BTreeMap<u64, String> =
-        live.iter().map(|it| (it.number, it.label())).collect();
+    let mut others: BTreeMap<u64, String> = live.iter().map(|it| (it.number, it.label())).collect();
     let coming = history.all.range(..before).map(|(_, it)| it);
     for one in coming.filter(|it| !it.state().is_over() && !it.destroys) {
         let Some(number) = one.pull_request else { continue };

@@ -158,7 +158,9 @@ impl Conductor {
         let Ok(found) = self.jobs.end_overdue(&self.owner).await else { return };
         for job in &found {
             let text = match job.state {
-                JobState::Queued => "its server is gone before it began, and it waits again".to_owned(),
+                JobState::Queued => {
+                    "its server is gone before it began, and it waits again".to_owned()
+                }
                 state => format!("{} {state}: {}", job.request().label(), job.end.error),
             };
             (self.tell)("overdue", Some(job.id), &text);

@@ -180,7 +180,12 @@ impl LeaseKeeper {
         Ok(())
     }
 
-    async fn keep_piece(&self, stream: OutputStream, start: u64, bytes: Vec<u8>) -> Result<(), Fault> {
+    async fn keep_piece(
+        &self,
+        stream: OutputStream,
+        start: u64,
+        bytes: Vec<u8>,
+    ) -> Result<(), Fault> {
         let piece = JobOutput { stream, start, bytes };
         self.jobs.keep_output(self.note.id, self.note.attempt, piece).await
     }

@@ -3,11 +3,7 @@
 //!
 //! A turn that nobody was there for is made up for if it is not long ago, and is else missed; that is told once.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -76,7 +72,10 @@ impl Scheduler {
                 self.tell_once(&schedule.name, &fault.to_string());
             }
             let Some(turn) = schedule.turn_after(now) else { continue };
-            let text = format!("schedule {} ({}) has its next turn at {turn}", schedule.name, schedule.text);
+            let text = format!(
+                "schedule {} ({}) has its next turn at {turn}",
+                schedule.name, schedule.text
+            );
             // Told when it begins, and not for each turn.
             if !self.told.contains_key(&format!("{} {}", schedule.name, schedule.text)) {
                 self.told.insert(format!("{} {}", schedule.name, schedule.text), String::new());
@@ -106,7 +105,8 @@ impl Scheduler {
         }
         let mut turns = Vec::new();
         let mut time = Timestamp::from_millisecond(last).unwrap_or(now);
-        while let Some(turn) = schedule.turn_after(time).map(|it| it.timestamp()).filter(|it| *it <= now)
+        while let Some(turn) =
+            schedule.turn_after(time).map(|it| it.timestamp()).filter(|it| *it <= now)
         {
             turns.push(turn);
             time = turn;
@@ -139,7 +139,8 @@ impl Scheduler {
             && let Some(job) = self.jobs.get(*before).await?
             && !job.state.is_over()
         {
-            let text = format!("schedule {name} leaves out its turn at {turn}: it is {} yet", job.state);
+            let text =
+                format!("schedule {name} leaves out its turn at {turn}: it is {} yet", job.state);
             (self.tell)("missed", Some(job.id), &text);
             return Ok(());
         }
@@ -170,7 +171,9 @@ impl Scheduler {
                 self.last.insert(name.clone(), job.id);
             }
             Admission::Full(waiting) => {
-                let text = format!("schedule {name} leaves out its turn at {turn}: {waiting} wait already");
+                let text = format!(
+                    "schedule {name} leaves out its turn at {turn}: {waiting} wait already"
+                );
                 (self.tell)("missed", None, &text);
             }
         }

@@ -239,8 +239,11 @@ pub(super) trait SqlHome: Send + Sync {
 pub(super) fn job(row: &SqlRow) -> Result<ServedJob, Fault> {
     read_job(row).ok_or_else(|| {
         let id = row.number(0).unwrap_or_default();
-        Fault::new(Kind::Failed, format!("the queue says of job {id} what this forge does not know"))
-            .hint("a newer forge may have written it; `forge self-update` brings the newest")
+        Fault::new(
+            Kind::Failed,
+            format!("the queue says of job {id} what this forge does not know"),
+        )
+        .hint("a newer forge may have written it; `forge self-update` brings the newest")
     })
 }
 

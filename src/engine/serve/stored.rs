@@ -160,13 +160,7 @@ impl JobQueue for StoredJobs {
         }
     }
 
-    async fn end(
-        &self,
-        id: u32,
-        attempt: u32,
-        state: JobState,
-        end: JobEnd,
-    ) -> Result<(), Fault> {
+    async fn end(&self, id: u32, attempt: u32, state: JobState, end: JobEnd) -> Result<(), Fault> {
         let values = [
             id.into(),
             attempt.into(),
@@ -195,7 +189,8 @@ impl JobQueue for StoredJobs {
     }
 
     async fn keep_output(&self, id: u32, attempt: u32, piece: JobOutput) -> Result<(), Fault> {
-        let text = "INSERT INTO output(job, attempt, stream, start, bytes) VALUES ($1, $2, $3, $4, $5)
+        let text =
+            "INSERT INTO output(job, attempt, stream, start, bytes) VALUES ($1, $2, $3, $4, $5)
                     ON CONFLICT(job, attempt, stream, start) DO NOTHING";
         let start = i64::try_from(piece.start).unwrap_or(i64::MAX);
         let values = [

@@ -12,7 +12,9 @@ use futures_util::{Stream, stream};
 use tokio::sync::watch::Receiver;
 use tonic::Code;
 
-use super::{JobState, OutputStream, ServedJob, calls::Calls, refusal::CallRefusal, seat::JobFolder};
+use super::{
+    JobState, OutputStream, ServedJob, calls::Calls, refusal::CallRefusal, seat::JobFolder,
+};
 use crate::disk::{is_absent, open_file};
 
 /// How often it is looked whether something was printed.

@@ -1,6 +1,9 @@
 //! What Pulumi would do, without doing it: no stack is made, and nothing is written down.
 
-use crate::{cache::stage, model::{Fault, Kind}};
+use crate::{
+    cache::stage,
+    model::{Fault, Kind},
+};
 
 use super::{
     super::{DeployOrder, Deployer},
