@@ -25,7 +25,7 @@ use forge::{
         JobProcess, JobQueue, JobRequest, JobSeat, JobStarter, JobState, LedgerEntry, ServeParts,
         ServeSettings, ServedEnvironment, ServedJob, StoredJobs, serve,
     },
-    workspace::Schedule,
+    workspace::DeploySchedule,
 };
 
 /// The folder of a server, and the port.
@@ -53,7 +53,7 @@ impl DeployGround for BareGround {
         Ok(Catalog { environments: environments(), names: vec!["api".into()] })
     }
 
-    async fn schedules(&self) -> Result<Vec<Schedule>, Fault> {
+    async fn schedules(&self) -> Result<Vec<DeploySchedule>, Fault> {
         Ok(Vec::new())
     }
 

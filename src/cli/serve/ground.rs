@@ -8,7 +8,7 @@ use crate::{
     process::ProcessId,
     report::{Style, render_problems},
     serve::{Catalog, DeployGround, JobState, LedgerEntry, ServedEnvironment, ServedPlacement},
-    workspace::{Schedule, Workspace},
+    workspace::{DeploySchedule, Workspace},
 };
 
 use super::super::{
@@ -76,7 +76,7 @@ impl DeployGround for WorkspaceGround {
         .await
     }
 
-    async fn schedules(&self) -> Result<Vec<Schedule>, Fault> {
+    async fn schedules(&self) -> Result<Vec<DeploySchedule>, Fault> {
         self.ask(|_, workspace| Ok(workspace.schedules.clone())).await
     }
 

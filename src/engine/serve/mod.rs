@@ -55,7 +55,7 @@ pub use server::{ServeParts, ServeSettings, ServerTls, serve, server_name};
 pub use stored::StoredJobs;
 pub use watch::JobEvent;
 
-use crate::{model::Fault, process::ProcessId, workspace::Schedule};
+use crate::{model::Fault, process::ProcessId, workspace::DeploySchedule};
 
 /// What a server knows of the workspace that it deploys from, and of its ledger.
 #[async_trait]
@@ -70,7 +70,7 @@ pub trait DeployGround: Send + Sync {
     ///
     /// # Errors
     /// If the workspace cannot be read.
-    async fn schedules(&self) -> Result<Vec<Schedule>, Fault>;
+    async fn schedules(&self) -> Result<Vec<DeploySchedule>, Fault>;
 
     /// What runs where.
     ///

@@ -83,7 +83,7 @@ impl StoredJobs {
         let mut config: Config =
             url.parse().map_err(|error: tokio_postgres::Error| wrong(told(&error)))?;
         config.application_name("forge serve").connect_timeout(CONNECT);
-        let tls = PostgresTls::of(&mut config, authority.as_deref())?;
+        let tls = PostgresTls::for_config(&mut config, authority.as_deref())?;
         let home = PostgresHome {
             config,
             tls,

@@ -80,7 +80,7 @@ impl PostgresTls {
     ///
     /// # Errors
     /// `Usage` if the authority cannot be read.
-    pub(super) fn of(config: &mut Config, authority: Option<&Path>) -> Result<Self, Fault> {
+    pub(super) fn for_config(config: &mut Config, authority: Option<&Path>) -> Result<Self, Fault> {
         let is_wanted = match config.get_ssl_mode() {
             SslMode::Disable => false,
             SslMode::Require => true,
@@ -212,7 +212,7 @@ mod tests {
             ("postgres://forge@db.example.org/queue?sslmode=disable", false),
         ] {
             let mut config: Config = without_authority(url).0.parse().unwrap();
-            assert_eq!(PostgresTls::of(&mut config, None).unwrap().0.is_some(), is_secure, "{url}");
+            assert_eq!(PostgresTls::for_config(&mut config, None).unwrap().0.is_some(), is_secure, "{url}");
         }
         let (url, authority) =
             without_authority("postgres://h/d?sslrootcert=/etc/ca.pem&sslmode=verify-full");

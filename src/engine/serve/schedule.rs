@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::Fault,
     process::Cancel,
-    workspace::{Schedule, ScheduledWork},
+    workspace::{DeploySchedule, ScheduledWork},
 };
 
 /// How long after its time a turn is made up for, in milliseconds.
@@ -44,7 +44,7 @@ impl Scheduler {
         loop {
             let now = Timestamp::now();
             let next = match self.ground.schedules().await {
-                Ok(schedules) => self.look(&schedules, now).await,
+                Ok(schedules) => self.take_turns(&schedules, now).await,
                 Err(fault) => {
                     self.tell_once("", &format!("the schedules cannot be read: {fault}"));
                     None
@@ -61,14 +61,14 @@ impl Scheduler {
     }
 
     /// Asks for what is to be done at `now`, and returns when something is to be done next.
-    pub(super) async fn look(
+    pub(super) async fn take_turns(
         &mut self,
-        schedules: &[Schedule],
+        schedules: &[DeploySchedule],
         now: Timestamp,
     ) -> Option<Timestamp> {
         let mut next = None::<Timestamp>;
         for schedule in schedules {
-            if let Err(fault) = self.look_at(schedule, now).await {
+            if let Err(fault) = self.take_turn(schedule, now).await {
                 self.tell_once(&schedule.name, &fault.to_string());
             }
             let Some(turn) = schedule.turn_after(now) else { continue };
@@ -93,7 +93,7 @@ impl Scheduler {
         }
     }
 
-    async fn look_at(&mut self, schedule: &Schedule, now: Timestamp) -> Result<(), Fault> {
+    async fn take_turn(&mut self, schedule: &DeploySchedule, now: Timestamp) -> Result<(), Fault> {
         let (name, at) = (schedule.name.as_str(), now.as_millisecond());
         let Some(last) = self.jobs.due(name).await? else {
             // It is new: its turns begin now.
@@ -133,7 +133,7 @@ impl Scheduler {
     }
 
     /// Asks for what `schedule` does at `turn`.
-    async fn ask(&mut self, schedule: &Schedule, turn: Timestamp) -> Result<(), Fault> {
+    async fn ask(&mut self, schedule: &DeploySchedule, turn: Timestamp) -> Result<(), Fault> {
         let name = &schedule.name;
         if let Some(before) = self.last.get(name)
             && let Some(job) = self.jobs.get(*before).await?

@@ -51,7 +51,7 @@ use std::{
 pub use build::module_folder;
 pub use deploy::{
     Deploy, DeployEnvironment, DeployIdentity, DeployRecipe, DeployWords, HealthGate, HealthProbe,
-    LedgerHome, Notification, NotificationKind, PulumiProgram, Schedule, ScheduledWork,
+    LedgerHome, Notification, NotificationKind, PulumiProgram, DeploySchedule, ScheduledWork,
 };
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
@@ -140,7 +140,7 @@ pub struct Workspace {
     /// `ledger:`.
     pub ledger: Option<LedgerHome>,
     /// `schedules:`, in the order written.
-    pub schedules: Vec<Schedule>,
+    pub schedules: Vec<DeploySchedule>,
     /// `notify:`.
     pub notify: Vec<Notification>,
     /// `env:` of the manifest, as far as it is known before anything runs.

@@ -24,7 +24,7 @@ pub use ledger::LedgerHome;
 pub use notify::{Notification, NotificationKind};
 pub use read::{DeployDraft, resolve};
 pub use recipe::DeployRecipe;
-pub use schedule::{Schedule, ScheduledWork, schedules};
+pub use schedule::{DeploySchedule, ScheduledWork, schedules};
 pub use words::DeployWords;
 
 use super::{Text, task::TaskText, template::ScopeWords};

@@ -14,7 +14,7 @@ const ZONE: &str = "UTC";
 
 /// What `forge serve` does by itself.
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub struct DeploySchedule {
     /// Its name.
     pub name: String,
     /// What it does.
@@ -39,7 +39,7 @@ pub enum ScheduledWork {
     Sweep,
 }
 
-impl Schedule {
+impl DeploySchedule {
     /// Its first turn after `time`, if there is one within four years.
     pub fn turn_after(&self, time: Timestamp) -> Option<Zoned> {
         self.turns.find_next(MakeTimestamp(time)).ok()
@@ -51,7 +51,7 @@ pub fn schedules(
     doc: &ManifestDoc,
     environments: &[DeployEnvironment],
     found: &mut Findings,
-) -> Vec<Schedule> {
+) -> Vec<DeploySchedule> {
     let mut all = Vec::new();
     for (name, node) in &doc.schedules {
         if let Err(why) = Name::new(&name.value) {
@@ -68,7 +68,7 @@ fn schedule(
     node: &Node,
     environments: &[DeployEnvironment],
     found: &mut Findings,
-) -> Option<Schedule> {
+) -> Option<DeploySchedule> {
     let turns = turns(node, found);
     let works = [
         ("deploy", ScheduledWork::Deploy),
@@ -88,7 +88,7 @@ fn schedule(
         }
     }
     let (text, turns) = turns?;
-    Some(Schedule {
+    Some(DeploySchedule {
         name: name.to_owned(),
         work,
         environment: scalar(node, key)?.text,
