@@ -27,7 +27,11 @@ struct Home {
 
 enum Place {
     File(tempfile::TempDir),
-    Database(String, Arc<Postgres>),
+    /// Of a server that ends with the last who has it.
+    Database {
+        url: String,
+        _server: Arc<Postgres>,
+    },
 }
 
 impl Home {
@@ -38,14 +42,14 @@ impl Home {
 
     fn database() -> Option<Self> {
         let postgres = Postgres::shared()?;
-        let place = Place::Database(postgres.database(), postgres);
+        let place = Place::Database { url: postgres.database(), _server: postgres };
         Some(Self { place, lease: Duration::from_secs(60) })
     }
 
     async fn open(&self) -> Arc<StoredJobs> {
         let jobs = match &self.place {
             Place::File(folder) => StoredJobs::in_file(&folder.path().join("jobs.db")).unwrap(),
-            Place::Database(url, _) => StoredJobs::in_database(url).await.unwrap(),
+            Place::Database { url, .. } => StoredJobs::in_database(url).await.unwrap(),
         };
         Arc::new(jobs.with_lease(self.lease))
     }
@@ -285,7 +289,7 @@ async fn many_who_claim_at_once_never_have_the_same_or_the_same_subsystem(home: 
         // With several servers, each has connections of its own.
         let jobs = match &home.place {
             Place::File(_) => jobs.clone(),
-            Place::Database(..) => home.open().await,
+            Place::Database { .. } => home.open().await,
         };
         let doings = doings.clone();
         workers.push(tokio::spawn(async move {

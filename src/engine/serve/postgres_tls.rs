@@ -212,7 +212,11 @@ mod tests {
             ("postgres://forge@db.example.org/queue?sslmode=disable", false),
         ] {
             let mut config: Config = without_authority(url).0.parse().unwrap();
-            assert_eq!(PostgresTls::for_config(&mut config, None).unwrap().0.is_some(), is_secure, "{url}");
+            assert_eq!(
+                PostgresTls::for_config(&mut config, None).unwrap().0.is_some(),
+                is_secure,
+                "{url}"
+            );
         }
         let (url, authority) =
             without_authority("postgres://h/d?sslrootcert=/etc/ca.pem&sslmode=verify-full");

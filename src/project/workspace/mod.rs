@@ -50,8 +50,9 @@ use std::{
 
 pub use build::module_folder;
 pub use deploy::{
-    Deploy, DeployEnvironment, DeployIdentity, DeployRecipe, DeployWords, HealthGate, HealthProbe,
-    LedgerHome, Notification, NotificationKind, PulumiProgram, DeploySchedule, ScheduledWork,
+    Deploy, DeployEnvironment, DeployIdentity, DeployRecipe, DeploySchedule, DeployWords,
+    HealthGate, HealthProbe, LedgerHome, Notification, NotificationKind, PulumiProgram,
+    ScheduledWork,
 };
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
