@@ -114,7 +114,7 @@ pub(super) fn run_in(
     let wanted = SelectedTasks::select(workspaces, asked, wish)?;
     if session.flags.dry_run {
         for invocation in wanted.invocations {
-            dry_run(session, wanted.workspace, invocation, wish.is_of_taskfile)?;
+            dry_run(session, wanted.workspace, invocation)?;
         }
         return Ok(0);
     }
@@ -391,26 +391,17 @@ fn dry_run(
     session: &Session,
     workspace: &Workspace,
     invocation: Invocation,
-    is_of_taskfile: bool,
 ) -> Result<u8, CliError> {
     let how = PreviewOptions { force: session.flags.force, through_calls: true };
-    // Task shows on standard error what would run, so that standard output holds what tasks print.
-    let say = |text: &str| match is_of_taskfile {
-        true => {
-            session.console().err(text);
-            Ok(())
-        }
-        false => session.say(text),
-    };
     for task in preview(workspace, invocation, how, session.classes())? {
         if !task.runs {
-            say(&format!("would leave {} as it is: {}\n", task.name, task.why))?;
+            session.say(&format!("would leave {} as it is: {}\n", task.name, task.why))?;
             continue;
         }
         for line in &task.commands {
             let command = line.trim_start_matches(' ');
             let indent = " ".repeat(line.len() - command.len());
-            say(&format!("{indent}would run {command}\n"))?;
+            session.say(&format!("{indent}would run {command}\n"))?;
         }
     }
     Ok(0)

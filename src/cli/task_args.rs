@@ -55,9 +55,6 @@ pub(super) struct TaskArgs {
     /// What is shown after it
     #[arg(long, requires = "taskfile", value_name = "TEXT")]
     pub(super) group_end: Option<String>,
-    /// Show the output of commands of the Taskfile only if they fail
-    #[arg(long, requires = "taskfile")]
-    pub(super) group_error_only: bool,
     /// Show what tasks of the Taskfile are, and run none
     #[arg(long, requires = "taskfile")]
     pub(super) summary: bool,
@@ -83,7 +80,6 @@ impl TaskArgs {
             status: false,
             group_begin: None,
             group_end: None,
-            group_error_only: false,
             summary: false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -36,9 +36,6 @@ pub(super) struct Printed {
     /// The lines in memory, each with its end: all of them, or the last ones.
     text: String,
     is_cut: bool,
-    /// How many bytes were printed, and how many of them were passed on.
-    length: u64,
-    passed: u64,
 }
 
 impl Logs {
@@ -61,7 +58,7 @@ impl Logs {
             Some((self.folder.join(name), file))
         };
         let log = create(format!("{name}.log")).or_else(|| create(format!("{name}-{run}.log")));
-        Printed { log, text: String::new(), is_cut: false, length: 0, passed: 0 }
+        Printed { log, text: String::new(), is_cut: false }
     }
 
     /// The folder, in which nothing is written if it cannot be made: that ruins no task.
@@ -102,22 +99,15 @@ impl Printed {
             self.is_cut = true;
         }
         self.text.push_str(&line);
-        self.length += line.len() as u64;
     }
 
-    /// Passes on what was not passed on yet, in pieces that end with a line, as far as it was kept.
-    pub(super) fn pass_on(&mut self, pass: &mut dyn FnMut(&str)) {
-        let fresh = usize::try_from(self.length - self.passed).unwrap_or(usize::MAX);
-        let from = std::mem::replace(&mut self.passed, self.length);
-        if fresh <= self.text.len() {
-            return pass(&self.text[self.text.len() - fresh..]);
-        }
-        let file = self.log.as_ref().and_then(|(path, _)| open_file(path).ok());
-        let Some(mut file) = file.filter(|file| (&*file).seek(SeekFrom::Start(from)).is_ok())
-        else {
+    /// Passes all of it on, in pieces that end with a line, as far as it was kept.
+    pub(super) fn each(&self, pass: &mut dyn FnMut(&str)) {
+        let file = self.log.as_ref().filter(|_| self.is_cut);
+        let Some(file) = file.and_then(|(path, _)| open_file(path).ok()) else {
             return pass(&self.text);
         };
-        for line in BufReader::new(&mut file).lines().map_while(Result::ok) {
+        for line in BufReader::new(file).lines().map_while(Result::ok) {
             pass(&format!("{line}\n"));
         }
     }

@@ -124,9 +124,7 @@ impl TaskScreen {
                 self.note(&format!("{}: {command}", told.label));
             }
             TaskEvent::Note(text) if !self.quiet => self.note(&format!("{} {text}", told.label)),
-            // Task has a group for each command.
-            TaskEvent::CommandEnded if self.has_brackets => self.command_ended(&mut shown, told),
-            TaskEvent::Command(_) | TaskEvent::CommandEnded | TaskEvent::Note(_) => {}
+            TaskEvent::Command(_) | TaskEvent::Note(_) => {}
             TaskEvent::Line(line) => self.line(&mut shown, told, line),
             TaskEvent::Printed(line, is_error) => {
                 // Here commands print for themselves, and one elsewhere cannot.
@@ -156,20 +154,11 @@ impl TaskScreen {
         shown.printed.entry(told.run).or_insert_with(begin).push(line);
     }
 
-    fn command_ended(&self, shown: &mut Shown, told: TaskMessage) {
-        if self.output == TaskOutputMode::Grouped
-            && let Some(printed) = shown.printed.get_mut(&told.run)
-        {
-            printed.pass_on(&mut |text| drop(self.console.out(text)));
-            shown.saw(told.run);
-        }
-    }
-
     fn ended(&self, shown: &mut Shown, told: TaskMessage, end: TaskEnd) {
         shown.ends.push(end);
-        let Some(mut printed) = shown.printed.remove(&told.run) else { return };
+        let Some(printed) = shown.printed.remove(&told.run) else { return };
         if self.output == TaskOutputMode::Grouped {
-            self.group(told.label, end, &mut printed);
+            self.group(told.label, end, &printed);
             shown.saw(told.run);
         }
         if end == TaskEnd::Badly {
@@ -177,9 +166,9 @@ impl TaskScreen {
         }
     }
 
-    fn group(&self, label: &str, end: TaskEnd, printed: &mut Printed) {
+    fn group(&self, label: &str, end: TaskEnd, printed: &Printed) {
         if self.has_brackets {
-            printed.pass_on(&mut |text| drop(self.console.out(text)));
+            printed.each(&mut |text| drop(self.console.out(text)));
             return;
         }
         let outcome = if end == TaskEnd::Badly { " (failed)" } else { "" };
@@ -189,7 +178,7 @@ impl TaskScreen {
         };
         // A reader that went away must not stop the task.
         drop(heading);
-        printed.pass_on(&mut |text| drop(self.console.out(text)));
+        printed.each(&mut |text| drop(self.console.out(text)));
         if self.in_actions {
             let _ = self.console.out_command(CLOSE_GROUP);
         }

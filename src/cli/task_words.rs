@@ -23,7 +23,6 @@ const SPELLINGS: &[(&str, &[&str])] = &[
     ("--insecure", &[]),
     ("--disable-fuzzy", &[]),
     ("--no-status", &[]),
-    ("--output-group-error-only", &["--group-error-only"]),
     ("--download", &[]),
 ];
 
@@ -63,13 +62,7 @@ pub(super) fn rewrite(argv: Vec<OsString>) -> Vec<OsString> {
     let mut words = Vec::new();
     let mut rest = argv.iter().take(end).skip(from).map(text);
     while let Some(arg) = rest.next() {
-        if let Some(single) = single_letters(&arg) {
-            let of_task = |letter: &String| SPELLINGS.iter().find(|(task, _)| task == letter);
-            words.extend(single.iter().flat_map(|letter| match of_task(letter) {
-                Some((_, said)) => said.iter().map(OsString::from).collect(),
-                None => vec![OsString::from(letter)],
-            }));
-        } else if matches!(arg.as_str(), "-g" | "--global") {
+        if matches!(arg.as_str(), "-g" | "--global") {
             taskfile = vec!["--taskfile".into(), home()];
         } else if let Some((_, said)) = SPELLINGS.iter().find(|(task, _)| *task == arg) {
             words.extend(said.iter().map(OsString::from));
@@ -84,13 +77,6 @@ pub(super) fn rewrite(argv: Vec<OsString>) -> Vec<OsString> {
         }
     }
     head.into_iter().chain(taskfile).chain(words).chain(argv.into_iter().skip(end)).collect()
-}
-
-/// The letters of `-sf`, each an option of its own without a value.
-fn single_letters(arg: &str) -> Option<Vec<String>> {
-    let letters = arg.strip_prefix('-').filter(|letters| letters.len() > 1)?;
-    let is_flag = |letter: char| "nfFspclaxyvw".contains(letter);
-    letters.chars().all(is_flag).then(|| letters.chars().map(|one| format!("-{one}")).collect())
 }
 
 /// What an option with a value means, and the value.
@@ -138,7 +124,6 @@ mod tests {
                 "forge run --taskfile . --force --dry-run a -- -f",
             ),
             ("forge run --taskfile . -C 2 -s a X=1", "forge run --taskfile . -j 2 --quiet a X=1"),
-            ("forge run --taskfile . -sf a", "forge run --taskfile . --quiet --force a"),
             ("forge run --taskfile . -d sub t", "forge run --taskfile sub t"),
             ("forge run --taskfile . -g t", "forge run --taskfile ~ t"),
             ("forge run --taskfile . -o group t", "forge run --taskfile . --output grouped t"),

@@ -12,15 +12,13 @@ use crate::{
     process::SyntaxCheck,
     report::render_warning,
     task::ParameterRequest,
-    taskfile::{
-        self, Given, ListedTask, Remark, TaskListing, TaskfileOutput, TaskfileTree, Translation,
-    },
+    taskfile::{self, Given, ListedTask, Remark, TaskListing, TaskfileTree, Translation},
     workspace::{LoadError, LoadInputs, SaidTaskfile, Workspace, Workspaces, load_text},
 };
 
 use super::{
     CliError,
-    choice::{ListOrder, TaskOutputMode},
+    choice::ListOrder,
     included,
     session::Session,
     task,
@@ -66,23 +64,6 @@ pub(super) fn run(session: &Session, path: &Path, wish: &TaskArgs) -> Result<u8,
     })
 }
 
-/// How the command line asks for output, whatever the Taskfile says.
-fn output_of(wish: &TaskArgs) -> Option<TaskfileOutput> {
-    let has_edges = wish.group_begin.is_some() || wish.group_end.is_some();
-    match wish.output {
-        None | Some(TaskOutputMode::Grouped) if has_edges || wish.group_error_only => {
-            let (begin, end) = (wish.group_begin.clone(), wish.group_end.clone());
-            Some(TaskfileOutput::groups(begin, end, wish.group_error_only))
-        }
-        None => None,
-        Some(TaskOutputMode::Grouped) => Some(TaskfileOutput::style("group")),
-        Some(TaskOutputMode::Prefixed) => Some(TaskfileOutput::style("prefixed")),
-        Some(TaskOutputMode::Plain | TaskOutputMode::Quiet) => {
-            Some(TaskfileOutput::style("interleaved"))
-        }
-    }
-}
-
 /// A Taskfile with all it includes, and what is asked of it.
 struct OpenedTaskfile {
     tree: TaskfileTree,
@@ -98,7 +79,7 @@ impl OpenedTaskfile {
         let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
         let tree =
             included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
-        let tree = tree.showing(output_of(wish));
+        let tree = tree.in_groups(wish.group_begin.clone(), wish.group_end.clone());
         Ok(Self { tree, given, names })
     }
 

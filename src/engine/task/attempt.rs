@@ -232,9 +232,7 @@ impl<'w> TaskRun<'_, 'w> {
             self.report(&scene.label, TaskEvent::Command(&line.expand(&scene.ground.places)));
         }
         let mut pass_on = |line: &str| self.report(&scene.label, TaskEvent::Line(line));
-        let done = frame.run(command, &mut pass_on).await;
-        self.report(&scene.label, TaskEvent::CommandEnded);
-        done
+        frame.run(command, &mut pass_on).await
     }
 
     /// Whether what `if` of `step` says holds.

@@ -57,8 +57,6 @@ use perform::TaskOutcome;
 pub enum TaskEvent<'a> {
     /// A command begins.
     Command(&'a str),
-    /// A command ended, well or badly.
-    CommandEnded,
     /// A command printed a line.
     Line(&'a str),
     /// A command on a worker printed a line, on standard error if so: it passed forge's own output by.

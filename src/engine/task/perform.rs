@@ -187,7 +187,6 @@ impl<'w> TaskRun<'_, 'w> {
         };
         match event {
             TaskEvent::Command(text) => tell(TaskEvent::Command(&shown_url(&hidden(text)))),
-            TaskEvent::CommandEnded => tell(TaskEvent::CommandEnded),
             TaskEvent::Line(text) => tell(TaskEvent::Line(&hidden(text))),
             TaskEvent::Printed(text, is_error) => {
                 tell(TaskEvent::Printed(&hidden(text), is_error));

@@ -1,17 +1,14 @@
 //! From a checked tree of YAML to a [`Taskfile`].
 
-use std::{ops::Range, path::PathBuf};
+use std::path::PathBuf;
 
 use super::model::{
     CommandKind, Glob, Include, Loop, MatrixRow, Often, OutputGroup, Precondition, Requirement,
     Taskfile, TaskfileCall, TaskfileCommand, TaskfileOutput, TaskfileSettings, TaskfileTask,
     TaskfileVariable, VariableValue,
 };
-use crate::{
-    manifest::{
-        self, Findings, ManifestFile, Node, Scalar, Value as Yaml, comments, read_taskfile, scalar,
-    },
-    model::Diagnostic,
+use crate::manifest::{
+    self, Findings, ManifestFile, Node, Scalar, Value as Yaml, comments, read_taskfile, scalar,
 };
 
 /// Reads `file`, which is in `dir`. What is wrong goes to `found`.
@@ -21,7 +18,6 @@ pub(super) fn taskfile(
     found: &mut Findings,
 ) -> Option<Taskfile> {
     let root = read_taskfile(file, found)?;
-    let unknown = unknown_keys(found);
     let settings = settings(&root);
     let tasks = root.get("tasks").map(Node::entries).unwrap_or_default();
     let task = |entry: &manifest::Pair| task(entry, &settings, found);
@@ -37,21 +33,7 @@ pub(super) fn taskfile(
         tasks,
         settings,
         file: file.clone(),
-        unknown,
     })
-}
-
-/// Takes the keys that Task does not know out of what is wrong: a file that has them runs in Task.
-fn unknown_keys(found: &mut Findings) -> Vec<(Range<usize>, String)> {
-    let all = std::mem::take(&mut found.diagnostics);
-    let (unknown, wrong) = all.into_iter().partition(|one| one.label == "not a known key");
-    found.diagnostics = wrong;
-    let told = |one: Diagnostic| {
-        let near = one.help.into_iter().find(|help| help.starts_with("did you mean"));
-        let near = near.map_or_else(String::new, |near| format!(" ({near})"));
-        (one.span.bytes, format!("{}, so that it does nothing{near}", one.what))
-    };
-    unknown.into_iter().map(told).collect()
 }
 
 fn settings(root: &Node) -> TaskfileSettings {

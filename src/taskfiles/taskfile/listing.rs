@@ -3,16 +3,12 @@
 use std::{fmt::Write as _, path::PathBuf, ptr};
 
 use super::{
-    model::{CommandKind, Requirement, Taskfile, TaskfileTask, TaskfileVariable, VariableValue},
+    model::{CommandKind, Taskfile, TaskfileTask, VariableValue},
     template::{GoTemplate, literal},
-    translate::{FixedWords, NamedTask, TranslationRequest, as_printed, named_tasks},
+    translate::{FixedWords, NamedTask, TranslationRequest, named_tasks},
     tree::TaskfileTree,
 };
-use crate::{
-    manifest::{Node, Pair, Scalar, Value as Yaml},
-    model::Platform,
-    workspace::render_fixed,
-};
+use crate::{manifest::Scalar, model::Platform, workspace::render_fixed};
 
 /// The tasks of a tree that people may name.
 pub struct TaskListing<'t> {
@@ -147,18 +143,16 @@ impl<'t> TaskListing<'t> {
             |one: &&NamedTask| one.name == name || one.aliases.iter().any(|own| own == name);
         let one = self.tasks.iter().find(is_it)?;
         let TaskfileTask { label, summary, desc, deps, commands, .. } = one.task;
-        let title = label.as_ref().map_or(one.name.clone(), |label| self.text_in(one, Some(label)));
+        let title = label.as_ref().map_or(one.name.clone(), |label| self.text(Some(label)));
         let mut text = format!("task: {title}\n\n");
         let about = [summary, desc].into_iter().flatten().find(|text| !text.text.is_empty());
         match about {
             Some(about) => {
-                let about = self.text_in(one, Some(about));
+                let about = self.text(Some(about));
                 let _ = writeln!(text, "{}", about.strip_suffix('\n').unwrap_or(&about));
             }
             None => text.push_str("(task does not have description or summary)\n"),
         }
-        self.variables(one, &mut text);
-        requirements(&mut text, &one.task.requires);
         let called = |command: &CommandKind| match command {
             CommandKind::Call(call) | CommandKind::DeferCall(call) => {
                 Some(one.called_from_root(&self.text(Some(&call.task))))
@@ -177,98 +171,15 @@ impl<'t> TaskListing<'t> {
         Some(text)
     }
 
-    /// The sections of what the task knows, and what is in the environment of its commands.
-    fn variables(&self, one: &NamedTask, text: &mut String) {
-        let own = &one.task.vars;
-        let env: Vec<&TaskfileVariable> =
-            self.words.declared(true).into_iter().chain(&one.task.env).collect();
-        let is_env = |name: &str| env.iter().any(|one| one.name.value == name);
-        let vars: Vec<&TaskfileVariable> =
-            self.words.declared(false).into_iter().chain(one.include_vars()).chain(own).collect();
-        let vars: Vec<&TaskfileVariable> =
-            vars.into_iter().filter(|one| !is_env(&one.name.value)).collect();
-        for (title, all) in [("vars", vars), ("env", env)] {
-            let is_shown = |name: &str| !is_of_task(name) && !self.words.is_outside(name);
-            // What is set again stands where it was first.
-            let mut lines: Vec<(&str, String)> = Vec::new();
-            for variable in all.into_iter().filter(|one| is_shown(&one.name.value)) {
-                let (name, value) = (variable.name.value.as_str(), self.value(one, variable));
-                match lines.iter_mut().find(|(known, _)| *known == name) {
-                    Some(line) => line.1 = value,
-                    None => lines.push((name, value)),
-                }
-            }
-            if !lines.is_empty() {
-                let _ = write!(text, "\n{title}:\n");
-                text.extend(lines.iter().map(|(name, value)| format!("  {name}: {value}\n")));
-            }
-        }
-    }
-
-    /// A variable as a summary shows it.
-    fn value(&self, one: &NamedTask, variable: &TaskfileVariable) -> String {
-        match &variable.value {
-            _ if variable.secret => "*****".to_owned(),
-            VariableValue::Empty => "\"\"".to_owned(),
-            VariableValue::Sh(line) => format!("sh: {}", self.text_in(one, Some(line))),
-            VariableValue::Ref(expression) => {
-                let text = format!("{{{{{}}}}}", expression.text);
-                format!("\"{}\"", self.text_in(one, Some(&Scalar { text, ..expression.clone() })))
-            }
-            VariableValue::Text(text) => format!("\"{}\"", self.printed(one, text)),
-            VariableValue::List(node) => format!("\"{}\"", self.node(one, node)),
-            VariableValue::Map(node) => {
-                let pair = |pair: &Pair| {
-                    format!("    {}: {}\n", pair.key.value, self.node(one, &pair.value))
-                };
-                match node.entries() {
-                    [] => "{}".to_owned(),
-                    entries => format!("\n{}", entries.iter().map(pair).collect::<String>()),
-                }
-            }
-        }
-    }
-
-    fn printed(&self, one: &NamedTask, text: &Scalar) -> String {
-        as_printed(text).unwrap_or_else(|| self.text_in(one, Some(text)))
-    }
-
-    /// A value as Go prints it.
-    fn node(&self, one: &NamedTask, node: &Node) -> String {
-        let joined = |parts: Vec<String>| parts.join(" ");
-        match &node.value {
-            Yaml::Null => "<nil>".to_owned(),
-            Yaml::Scalar(text) => self.printed(one, text),
-            Yaml::List(nodes) => {
-                format!("[{}]", joined(nodes.iter().map(|node| self.node(one, node)).collect()))
-            }
-            Yaml::Map(entries) => {
-                let pair =
-                    |pair: &Pair| format!("{}:{}", pair.key.value, self.node(one, &pair.value));
-                format!("map[{}]", joined(entries.iter().map(pair).collect()))
-            }
-        }
-    }
-
     /// A template of `one`, as far as it is known before anything runs.
     fn text_in(&self, one: &NamedTask, scalar: Option<&Scalar>) -> String {
-        self.text_before(one, one.task.vars.len(), scalar)
-    }
-
-    /// The same where the first `count` variables of the task are known.
-    fn text_before(&self, one: &NamedTask, count: usize, scalar: Option<&Scalar>) -> String {
         let own = |name: &str| {
             if name == "TASK" {
                 return Some(literal(&one.name));
             }
-            let known = &one.task.vars[..count];
-            let at = known.iter().rposition(|one| one.name.value == name)?;
-            match &known[at].value {
-                VariableValue::Text(text) => {
-                    let shown = as_printed(text);
-                    let text = || self.text_before(one, at, Some(text));
-                    Some(literal(&shown.unwrap_or_else(text)))
-                }
+            let variable = one.task.vars.iter().find(|one| one.name.value == name)?;
+            match &variable.value {
+                VariableValue::Text(text) if !text.text.contains("{{") => Some(literal(&text.text)),
                 _ => None,
             }
         };
@@ -288,43 +199,6 @@ impl<'t> TaskListing<'t> {
         let said = GoTemplate::parse(&scalar.text).and_then(|one| one.translate_exactly(names));
         let text = said.ok().and_then(|said| render_fixed(&said, Platform::host()).ok());
         text.unwrap_or_else(|| scalar.text.clone())
-    }
-}
-
-/// Whether a variable is one that Task itself sets.
-fn is_of_task(name: &str) -> bool {
-    const OWN: [&str; 7] = [
-        "TASK",
-        "TASKFILE",
-        "USER_WORKING_DIR",
-        "ALIAS",
-        "MATCH",
-        "PATH_LIST_SEPARATOR",
-        "FILE_PATH_SEPARATOR",
-    ];
-    ["TASK_", "CLI_", "ROOT_"].iter().any(|own| name.starts_with(own))
-        || OWN.contains(&name)
-        || name == "TASKFILE_DIR"
-}
-
-fn requirements(text: &mut String, all: &[Requirement]) {
-    if all.is_empty() {
-        return;
-    }
-    text.push_str("\nrequires:\n  vars:\n");
-    for Requirement { name, choices, choices_ref } in all {
-        let has_choices = !choices.is_empty() || choices_ref.is_some();
-        let sign = if has_choices { ":\n        enum:" } else { "" };
-        let _ = writeln!(text, "    - {}{sign}", name.text);
-        match choices_ref {
-            Some(reference) => {
-                let _ = writeln!(text, "          ref: {}", reference.text);
-            }
-            None => {
-                let lines = choices.iter().map(|one| format!("          - {}\n", one.text));
-                text.extend(lines);
-            }
-        }
     }
 }
 

@@ -14,8 +14,8 @@ mod tree;
 
 pub use listing::{ListedTask, TaskListing};
 pub use model::{
-    CommandKind, Loop, Taskfile, TaskfileCall, TaskfileCommand, TaskfileOutput, TaskfileTask,
-    TaskfileVariable, VariableValue,
+    CommandKind, Loop, Taskfile, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileVariable,
+    VariableValue,
 };
 pub use template::GoTemplate;
 pub use translate::{

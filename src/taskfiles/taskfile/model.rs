@@ -26,8 +26,6 @@ pub struct Taskfile {
     pub includes: Vec<Include>,
     /// `tasks`, in the order written.
     pub tasks: Vec<TaskfileTask>,
-    /// Keys that Task does not know and looks at no more: where they are, and what is to be said.
-    pub unknown: Vec<(Range<usize>, String)>,
 }
 
 /// What a Taskfile says once for all tasks.

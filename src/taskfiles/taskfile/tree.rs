@@ -107,26 +107,16 @@ pub fn read(path: &Path, given: &Given, library: &Library) -> Result<TaskfileTre
 }
 
 impl TaskfileTree {
-    /// The same with its output shown in another way.
+    /// The same with output in groups, with these texts around each.
     #[must_use]
-    pub fn showing(mut self, output: Option<TaskfileOutput>) -> Self {
-        if let (Some(root), Some(output)) = (self.files.first_mut(), output) {
-            root.settings.output = Some(output);
+    pub fn in_groups(mut self, begin: Option<String>, end: Option<String>) -> Self {
+        let scalar = |text| Scalar { text, style: Quoting::Double, bytes: 0..0 };
+        if let Some(root) = self.files.first_mut().filter(|_| begin.is_some() || end.is_some()) {
+            let (begin, end) = (begin.map(scalar), end.map(scalar));
+            let group = OutputGroup { begin, end, error_only: false };
+            root.settings.output = Some(TaskfileOutput::Group(group));
         }
         self
-    }
-}
-
-impl TaskfileOutput {
-    /// A style by its name.
-    pub fn style(name: &str) -> Self {
-        Self::Style(Scalar { text: name.to_owned(), style: Quoting::Double, bytes: 0..0 })
-    }
-
-    /// Groups with these texts around each, of failures only if `error_only`.
-    pub fn groups(begin: Option<String>, end: Option<String>, error_only: bool) -> Self {
-        let scalar = |text| Scalar { text, style: Quoting::Double, bytes: 0..0 };
-        Self::Group(OutputGroup { begin: begin.map(scalar), end: end.map(scalar), error_only })
     }
 }
 
@@ -167,7 +157,7 @@ impl TreeReader<'_> {
         let mut includes = std::mem::take(&mut taskfile.includes);
         for include in &mut includes {
             include.target = self.target(&taskfile, include, &above, &mut found)?;
-            include.dir = include.dir.take().map(|dir| self.filled(&taskfile, dir));
+            include.dir = include.dir.take().map(|dir| filled(&taskfile, dir));
         }
         taskfile.includes = includes;
         self.wrong.append(&mut found.diagnostics);
@@ -266,8 +256,20 @@ impl TreeReader<'_> {
 
     /// Where an include of `taskfile` leads.
     fn place(&self, taskfile: &Taskfile, path: &Scalar, found: &mut Findings) -> Option<String> {
-        match self.rendered(taskfile, &path.text) {
-            Ok(place) => Some(expanded(&place, &self.given.env)),
+        if !path.text.contains("{{") {
+            return Some(path.text.clone());
+        }
+        let names = |name: &str| {
+            let declared = taskfile.vars.iter().find(|one| one.name.value == name);
+            match declared.map(|one| &one.value) {
+                Some(VariableValue::Text(text)) => literal(&text.text),
+                _ => literal(self.given.env.get(name).map_or("", String::as_str)),
+            }
+        };
+        let said = GoTemplate::parse(&path.text).and_then(|template| template.translate(&names));
+        let said = said.map_err(|flaw| flaw.what);
+        match said.and_then(|said| render_fixed(&said, Platform::host())) {
+            Ok(place) => Some(place),
             Err(why) => {
                 let what = format!("it cannot be told where this leads: {why}");
                 found.add(path.bytes.clone(), what, "not known", "write the path out");
@@ -275,54 +277,27 @@ impl TreeReader<'_> {
             }
         }
     }
-
-    /// The folder of an include. As it stands if it cannot be told.
-    fn filled(&self, taskfile: &Taskfile, dir: Scalar) -> Scalar {
-        match self.rendered(taskfile, &dir.text) {
-            Ok(text) => Scalar { text: expanded(&text, &self.given.env), ..dir },
-            Err(_) => dir,
-        }
-    }
-
-    /// A path of an include of `taskfile`, which knows what that file writes for its variables, and the
-    /// environment.
-    fn rendered(&self, taskfile: &Taskfile, text: &str) -> Result<String, String> {
-        if !text.contains("{{") {
-            return Ok(text.to_owned());
-        }
-        let names = |name: &str| {
-            let declared = taskfile.vars.iter().find(|one| one.name.value == name);
-            match declared.map(|one| &one.value) {
-                Some(VariableValue::Text(text)) => literal(&text.text),
-                Some(_) => literal(""),
-                None => literal(self.given.env.get(name).map_or("", String::as_str)),
-            }
-        };
-        let said = GoTemplate::parse(text).and_then(|template| template.translate(&names));
-        let said = said.map_err(|flaw| flaw.what)?;
-        render_fixed(&said, Platform::host())
-    }
 }
 
-/// A path as a shell has it: `~` and `$NAME` are what the environment says.
-pub(super) fn expanded(path: &str, env: &BTreeMap<String, String>) -> String {
-    let value = |name: &str| env.get(name).map_or("", String::as_str);
-    let path = match path.strip_prefix('~') {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => value("HOME").to_owned() + rest,
-        _ => path.to_owned(),
+/// The folder of an include, in which variables of the file that includes it are as that file writes them.
+/// As it stands if it has others, which are told where tasks run.
+fn filled(taskfile: &Taskfile, dir: Scalar) -> Scalar {
+    let Ok(template) = GoTemplate::parse(&dir.text) else { return dir };
+    let written = |name: &str| {
+        let variable = taskfile.vars.iter().find(|one| one.name.value == name)?;
+        match &variable.value {
+            VariableValue::Text(text) => Some(literal(&text.text)),
+            _ => None,
+        }
     };
-    let mut parts = path.split('$');
-    let mut said = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let (name, rest) = match part.strip_prefix('{').and_then(|part| part.split_once('}')) {
-            Some(pair) => pair,
-            None => part.split_at(part.find(|c| !is_part(c)).unwrap_or(part.len())),
-        };
-        said.push_str(value(name));
-        said.push_str(rest);
+    if template.variables().iter().any(|name| written(name).is_none()) {
+        return dir;
     }
-    said
+    let said = template.translate(&|name: &str| written(name).unwrap_or_default());
+    match said.ok().and_then(|said| render_fixed(&said, Platform::host()).ok()) {
+        Some(text) => Scalar { text, ..dir },
+        None => dir,
+    }
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, Fault> {

@@ -212,24 +212,20 @@ pub(super) fn exact_call(
     arguments: &[String],
     written: &[Expr],
 ) -> Result<String, (String, bool)> {
-    let usual = match is_go_function(name) {
-        true => name.to_owned(),
-        false => usual_name(name),
-    };
+    let usual = usual_name(name);
     match (usual.as_str(), arguments) {
         ("expandenv", [text]) => {
-            if !text.starts_with('\'') && !matches!(written.first(), Some(Expr::Text(_))) {
+            let Some(Expr::Text(written)) = written.first() else {
                 return Ok(format!("go('expandenv', {text}, env)"));
-            }
+            };
             let pair = |name: &str| format!("{}: env.{name} | default('')", literal(name));
-            let pairs: Vec<String> = shell_names(text).map(pair).collect();
+            let pairs: Vec<String> = shell_names(written).map(pair).collect();
             return Ok(format!("go('expandenv', {text}, {{{}}})", pairs.join(", ")));
         }
         ("index", [value, keys @ ..]) if !keys.is_empty() => {
             return Ok(format!("go('index', {value}, {})", keys.join(", ")));
         }
-        // Without a value, the default is all there is.
-        ("default", [only]) => return Ok(only.clone()),
+        ("date", [_, _]) if matches!(written.first(), Some(Expr::Text(_))) => {}
         (name, arguments) if is_go_function(name) => {
             let name = literal(name);
             let arguments = arguments.iter().map(|one| format!(", {one}"));

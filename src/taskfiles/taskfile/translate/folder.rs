@@ -1,6 +1,6 @@
 //! Where a task runs.
 
-use super::{super::tree::expanded, Translator, scope::plain, task::TranslatedTask};
+use super::{Translator, scope::plain, task::TranslatedTask};
 use crate::manifest::{Quoting, Scalar};
 
 /// What Task takes for the beginning of an absolute path.
@@ -38,7 +38,22 @@ impl Translator<'_> {
         if self.wish.tasks.is_none() {
             return dir.to_owned();
         }
-        let plain_env = env.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
-        expanded(dir, &plain_env)
+        let home = || plain(env.get("HOME").map_or("", String::as_str));
+        let dir = match dir.strip_prefix('~') {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => home() + rest,
+            _ => dir.to_owned(),
+        };
+        let mut parts = dir.split('$');
+        let mut said = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let (name, rest) = match part.strip_prefix('{').and_then(|part| part.split_once('}')) {
+                Some(pair) => pair,
+                None => part.split_at(part.find(|c| !is_part(c)).unwrap_or(part.len())),
+            };
+            said.push_str(&plain(env.get(name).map_or("", String::as_str)));
+            said.push_str(rest);
+        }
+        said
     }
 }

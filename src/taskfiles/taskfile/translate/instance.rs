@@ -157,9 +157,7 @@ impl<'t> Instance<'t> {
             let prefixes: Vec<&String> = std::iter::once(&include.name.value)
                 .chain(include.aliases.iter().map(|one| &one.text))
                 .collect();
-            // Only the task that is called so itself stands for its file, and no alias.
-            let own = task.name.value == "default";
-            let is_default = |name: &String| own && name == "default";
+            let is_default = |name: &String| name == "default";
             names = prefixes
                 .iter()
                 .flat_map(|prefix| {

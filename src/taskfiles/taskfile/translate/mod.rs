@@ -33,7 +33,6 @@ use crate::{
 };
 use instance::{Instance, TaskInstance, instances};
 pub use named::{FixedWords, NamedTask, has_task, named_tasks};
-pub(super) use scope::as_printed;
 use scope::{Globals, TaskfileScope, special};
 pub use task_file::task_file;
 pub use yaml::{BEHIND, FOLD, Yaml};
@@ -240,12 +239,6 @@ impl Translator<'_> {
 
     /// What a file may not say.
     fn settings(&mut self) {
-        for file in &self.tree.files {
-            for (bytes, what) in &file.unknown {
-                let (span, what) = (file.file.span(bytes.clone()), what.clone());
-                self.remarks.push(Remark { span, what, is_fatal: false });
-            }
-        }
         for at in 0..self.instances.len() {
             let instance = &self.instances[at];
             if let Some(version) = &instance.file.settings.version

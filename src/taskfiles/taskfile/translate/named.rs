@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    super::{
-        model::{TaskfileTask, TaskfileVariable},
-        tree::TaskfileTree,
-    },
+    super::{model::TaskfileTask, tree::TaskfileTree},
     TranslationRequest, Translator,
     instance::{Instance, TaskInstance, instances},
     matches,
@@ -50,11 +47,6 @@ impl NamedTask<'_> {
     /// What a name that the task writes is from the first file.
     pub fn called_from_root(&self, name: &str) -> String {
         self.instance.called_from_root(name)
-    }
-
-    /// What the includes that lead to it give it, and what its file sets.
-    pub fn include_vars(&self) -> impl Iterator<Item = &TaskfileVariable> {
-        self.instance.includes.iter().flat_map(|include| &include.vars)
     }
 
     /// The variables that it looks at, but for those that Task sets.
@@ -110,16 +102,6 @@ impl<'t> FixedWords<'t> {
     /// Those of `tree`.
     pub fn from_tree(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
         Self(Globals::new(tree, wish))
-    }
-
-    /// The variables of files that all tasks know, in order; those of the environment if `of_env`.
-    pub fn declared(&self, of_env: bool) -> Vec<&'t TaskfileVariable> {
-        self.0.declared(of_env)
-    }
-
-    /// Whether `name` is a variable of the environment that forge was called in.
-    pub fn is_outside(&self, name: &str) -> bool {
-        self.0.has_in_environment(name)
     }
 
     /// An expression for the variable `name`; nothing at all if that is not known.

@@ -151,13 +151,6 @@ impl<'t> Globals<'t> {
         self.wish.given.env.contains_key(name)
     }
 
-    /// Those of the environment, or the others, in order.
-    pub(super) fn declared(&self, of_env: bool) -> Vec<&'t TaskfileVariable> {
-        let (env, vars) = self.declared.split_at(self.of_env);
-        let part = if of_env { env } else { vars };
-        part.iter().map(|one| one.variable).collect()
-    }
-
     /// Whether the command line gives `name`.
     fn is_given(&self, name: &str) -> bool {
         self.wish.given.words.contains_key(name)
@@ -391,7 +384,6 @@ impl TaskfileScope<'_> {
             Tree::Map(entries) => Yaml::Map(
                 entries
                     .iter()
-                    .filter(|one| !self.globals.is_run() || !is_nothing(&one.value))
                     .map(|one| (Vec::new(), one.key.value.clone(), self.node(&one.value, wrong)))
                     .collect(),
             ),
@@ -451,15 +443,7 @@ impl TaskfileScope<'_> {
     ) -> Yaml {
         let value = match &variable.value {
             VariableValue::Empty => Yaml::text(""),
-            VariableValue::Text(scalar) => match self.fraction(scalar) {
-                Some(number) => Yaml::single("expr", Yaml::text(number)),
-                None => self.scalar(scalar, wrong),
-            },
-            VariableValue::List(node) | VariableValue::Map(node)
-                if self.has_only_literals(node) =>
-            {
-                Yaml::single("expr", Yaml::text(literal_of(node)))
-            }
+            VariableValue::Text(scalar) => self.scalar(scalar, wrong),
             VariableValue::List(node) => self.node(node, wrong),
             VariableValue::Map(node) => Yaml::single("value", self.node(node, wrong)),
             VariableValue::Sh(line) if line.text.trim().is_empty() => Yaml::text(""),
@@ -476,81 +460,6 @@ impl TaskfileScope<'_> {
             (false, value) => value,
             (true, Yaml::Plain(text)) => Yaml::single("secret", Yaml::Text(text)),
             (true, value) => Yaml::single("secret", value),
-        }
-    }
-}
-
-impl TaskfileScope<'_> {
-    /// The number with a fraction that `scalar` is, for a run: forge's own documents hold such as text.
-    fn fraction(&self, scalar: &Scalar) -> Option<String> {
-        fraction(scalar).filter(|_| self.globals.is_run())
-    }
-
-    /// Whether `node` holds what forge's own documents cannot, for a run: numbers with fractions, and
-    /// nothing at all in a list. What has templates is written as it is.
-    fn has_only_literals(&self, node: &Node) -> bool {
-        self.globals.is_run() && holds_fraction(node) && !holds_template(node)
-    }
-}
-
-fn fraction(scalar: &Scalar) -> Option<String> {
-    let Some(Yaml::Plain(number)) = typed(&scalar.text).filter(|_| scalar.style == Quoting::Plain)
-    else {
-        return None;
-    };
-    let is_real = number.parse::<i64>().is_err();
-    let is_known = number.parse::<f64>().is_ok_and(f64::is_finite);
-    (is_real && is_known).then_some(number)
-}
-
-fn is_nothing(node: &Node) -> bool {
-    let is_null = |text: &Scalar| {
-        text.style == Quoting::Plain && matches!(text.text.as_str(), "~" | "null" | "Null" | "NULL")
-    };
-    match &node.value {
-        Tree::Null => true,
-        Tree::Scalar(text) => is_null(text),
-        Tree::List(_) | Tree::Map(_) => false,
-    }
-}
-
-fn holds_fraction(node: &Node) -> bool {
-    match &node.value {
-        Tree::Null => false,
-        Tree::Scalar(text) => fraction(text).is_some(),
-        Tree::List(nodes) => nodes.iter().any(|one| is_nothing(one) || holds_fraction(one)),
-        Tree::Map(entries) => entries.iter().any(|one| holds_fraction(&one.value)),
-    }
-}
-
-fn holds_template(node: &Node) -> bool {
-    match &node.value {
-        Tree::Null => false,
-        Tree::Scalar(text) => text.text.contains("{{"),
-        Tree::List(nodes) => nodes.iter().any(holds_template),
-        Tree::Map(entries) => entries.iter().any(|one| holds_template(&one.value)),
-    }
-}
-
-/// `node`, in which no template is, as an expression.
-fn literal_of(node: &Node) -> String {
-    match &node.value {
-        _ if is_nothing(node) => "none".to_owned(),
-        Tree::Null => "none".to_owned(),
-        Tree::Scalar(text) => match typed(&text.text).filter(|_| text.style == Quoting::Plain) {
-            Some(Yaml::Plain(plain)) => plain,
-            Some(Yaml::Text(text)) => literal(&text),
-            _ => literal(&text.text),
-        },
-        Tree::List(nodes) => {
-            format!("[{}]", nodes.iter().map(literal_of).collect::<Vec<_>>().join(", "))
-        }
-        Tree::Map(entries) => {
-            let entries = entries.iter().filter(|one| !is_nothing(&one.value));
-            let pair = |one: &crate::manifest::Pair| {
-                format!("{}: {}", literal(&one.key.value), literal_of(&one.value))
-            };
-            format!("{{{}}}", entries.map(pair).collect::<Vec<_>>().join(", "))
         }
     }
 }
@@ -577,14 +486,6 @@ fn typed(text: &str) -> Option<Yaml> {
         && digits.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
     let number = digits.parse::<f64>().ok().filter(|_| is_real)?;
     Some(Yaml::Plain(number.to_string()))
-}
-
-/// A scalar without quotes as Go prints it.
-pub(in super::super) fn as_printed(scalar: &Scalar) -> Option<String> {
-    match typed(&scalar.text).filter(|_| scalar.style == Quoting::Plain)? {
-        Yaml::Plain(text) | Yaml::Text(text) => Some(text),
-        Yaml::List(_) | Yaml::Map(_) => None,
-    }
 }
 
 fn is_date(text: &str) -> bool {

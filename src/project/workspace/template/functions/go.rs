@@ -77,7 +77,7 @@ pub(super) fn written(value: &Value) -> String {
 /// A number with a fraction: without one where there is none, with an exponent where it is far off.
 fn real(value: &Value) -> String {
     let number = f64::try_from(value.clone()).unwrap_or(0.0);
-    let is_far = number != 0.0 && !(1e-4..1e6).contains(&number.abs());
+    let is_far = number != 0.0 && !(1e-4..1e21).contains(&number.abs());
     if !is_far || !number.is_finite() {
         return number.to_string();
     }

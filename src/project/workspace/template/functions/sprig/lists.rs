@@ -52,11 +52,7 @@ pub(super) const TABLE: &[GoFunction] = &[
         ))
     }),
     ("sortAlpha", |all| {
-        let mut list = match items(all, 0) {
-            _ if arg(all, 0).is_none() => vec!["<nil>".to_owned()],
-            Ok(items) => items.iter().map(written).collect(),
-            Err(_) => vec![text(all, 0)],
-        };
+        let mut list: Vec<String> = items(all, 0)?.iter().map(written).collect();
         list.sort();
         Ok(Value::from(list))
     }),
@@ -86,10 +82,6 @@ pub(super) const TABLE: &[GoFunction] = &[
     }),
     ("dig", dug),
     ("index", indexed),
-    ("fromJson", |all| Ok(from_json(&text(all, 0)).unwrap_or(Value::from(())))),
-    ("mustFromJson", |all| {
-        from_json(&text(all, 0)).map_err(|why| wrong(format!("this is not valid JSON: {why}")))
-    }),
     ("toJson", |all| Ok(Value::from(json(&arg(all, 0), None, true)))),
     ("toRawJson", |all| Ok(Value::from(json(&arg(all, 0), None, false)))),
     ("toPrettyJson", |all| Ok(Value::from(json(&arg(all, 0), Some(0), true)))),
@@ -161,7 +153,7 @@ fn indexed(all: &[Value]) -> Result<Value, Error> {
 }
 
 /// The kind of a value, or its type.
-pub(super) fn kind(value: &Value, is_type: bool) -> String {
+fn kind(value: &Value, is_type: bool) -> String {
     let name = match value.kind() {
         ValueKind::String => "string",
         ValueKind::Bool => "bool",
@@ -175,24 +167,6 @@ pub(super) fn kind(value: &Value, is_type: bool) -> String {
         _ => "invalid",
     };
     name.to_owned()
-}
-
-fn from_json(text: &str) -> Result<Value, serde_json::Error> {
-    serde_json::from_str(text).map(|value: serde_json::Value| of_json(&value))
-}
-
-fn of_json(json: &serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Array(items) => items.iter().map(of_json).collect(),
-        serde_json::Value::Object(pairs) => {
-            Value::from_pairs(pairs.iter().map(|(key, value)| (key.clone(), of_json(value))))
-        }
-        serde_json::Value::String(text) => Value::from(text.as_str()),
-        serde_json::Value::Bool(flag) => Value::from(*flag),
-        serde_json::Value::Null => Value::from(()),
-        // To Go every number of JSON has a fraction.
-        serde_json::Value::Number(number) => Value::from(number.as_f64().unwrap_or_default()),
-    }
 }
 
 /// A value as Go writes JSON: keys sorted, and `<`, `>` and `&` in other words if `is_safe`.
@@ -224,16 +198,7 @@ fn json(value: &Value, depth: Option<usize>, is_safe: bool) -> String {
             framed('{', pairs.iter().map(pair).collect(), '}')
         }
         ValueKind::None | ValueKind::Undefined => "null".into(),
-        ValueKind::Number if !value.is_integer() => json_real(value),
         _ => written(value),
-    }
-}
-
-fn json_real(value: &Value) -> String {
-    let number = super::real(value);
-    match number == 0.0 || (1e-6..1e21).contains(&number.abs()) {
-        true => number.to_string(),
-        false => written(value).replace("e-0", "e-"),
     }
 }
 

@@ -1,14 +1,11 @@
 //! The functions of Task's templates, as Go, sprig and Task have them, for Taskfiles that run as they
 //! are: `go('trunc', -3, text)`. What forge's own templates say just as well has no row here.
 
-mod layout;
 mod lists;
 mod numbers;
 mod print;
-mod shown;
 mod texts;
 mod times;
-mod yaml;
 
 use minijinja::{
     Error, Value,
@@ -51,15 +48,7 @@ pub fn is_go_function(name: &str) -> bool {
 }
 
 fn found(name: &str) -> Option<GoBody> {
-    let tables = [
-        lists::TABLE,
-        numbers::TABLE,
-        print::TABLE,
-        shown::TABLE,
-        texts::TABLE,
-        times::TABLE,
-        yaml::TABLE,
-    ];
+    let tables = [lists::TABLE, numbers::TABLE, print::TABLE, texts::TABLE, times::TABLE];
     let row = tables.into_iter().flatten().find(|row| row.0 == name);
     row.map(|row| row.1)
 }

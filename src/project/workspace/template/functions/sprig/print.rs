@@ -3,7 +3,7 @@
 use minijinja::{Value, value::ValueKind};
 
 use super::super::{go::written, texts::quoted};
-use super::{GoFunction, entries, number, real, shown::as_source, text};
+use super::{GoFunction, number, real, text};
 
 pub(super) const TABLE: &[GoFunction] = &[
     ("print", |all| Ok(Value::from(printed(all)))),
@@ -98,40 +98,17 @@ fn kind(value: &Value) -> &'static str {
 
 impl GoVerb {
     fn print(&self, letter: char, value: &Value) -> String {
-        let inner = |one: &Value| match one.is_none() || one.is_undefined() {
-            true => self.padded("<nil>".to_owned(), false),
-            false => self.print(letter, one),
-        };
-        match value.kind() {
-            _ if letter == 'T' => self.padded(kind(value).to_owned(), false),
-            _ if letter == 'v' && self.is_other => self.padded(as_source(value), false),
-            ValueKind::Map => {
-                let pairs = entries(std::slice::from_ref(value), 0);
-                let pair = |(key, one): &(String, Value)| {
-                    format!("{}:{}", inner(&Value::from(key.as_str())), inner(one))
-                };
-                format!("map[{}]", pairs.iter().map(pair).collect::<Vec<_>>().join(" "))
-            }
-            ValueKind::Seq | ValueKind::Iterable => {
-                let all = value.try_iter().into_iter().flatten();
-                format!("[{}]", all.map(|one| inner(&one)).collect::<Vec<_>>().join(" "))
-            }
-            _ => self.print_one(letter, value),
-        }
-    }
-
-    fn print_one(&self, letter: char, value: &Value) -> String {
         let is_whole = value.is_integer();
         let is_number = value.kind() == ValueKind::Number;
-        let is_real = is_number && !is_whole;
         let said = match letter {
-            'v' => self.cut(&written(value)),
-            's' if value.as_str().is_some() => self.cut(&written(value)),
+            'v' | 's' if letter == 'v' || value.as_str().is_some() || is_list(value) => {
+                self.cut(&written(value))
+            }
             'd' if is_whole => self.signed(number(value).to_string()),
+            'd' if is_list(value) => written(value),
             'x' | 'X' if value.as_str().is_some() => {
                 let text = value.as_str().unwrap_or_default();
-                let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-                if letter == 'X' { digits.to_uppercase() } else { digits }
+                text.bytes().map(|byte| format!("{byte:02x}")).collect()
             }
             'x' if is_whole => {
                 format!("{}{:x}", if self.is_other { "0x" } else { "" }, number(value))
@@ -139,46 +116,21 @@ impl GoVerb {
             'X' if is_whole => format!("{:X}", number(value)),
             'o' if is_whole => format!("{:o}", number(value)),
             'b' if is_whole => format!("{:b}", number(value)),
-            'U' if is_whole => format!("U+{:04X}", number(value)),
-            'c' if is_whole => sign_of(value).to_string(),
-            'q' if is_whole => match sign_of(value) {
-                sign if sign.is_control() => format!("'\\x{:02x}'", u32::from(sign)),
-                sign => format!("'{sign}'"),
-            },
-            'f' | 'F' if is_real => {
+            'c' if is_whole => {
+                let code = u32::try_from(number(value)).ok().and_then(char::from_u32);
+                code.unwrap_or('\u{fffd}').to_string()
+            }
+            'f' | 'F' if is_number && !is_whole => {
                 self.signed(format!("{:.*}", self.digits.unwrap_or(6), real(value)))
             }
-            'e' | 'E' if is_real => self.signed(self.with_exponent(letter, real(value))),
-            'g' | 'G' if is_real && self.digits.is_none() => {
-                let text = written(value);
-                self.signed(if letter == 'G' { text.to_uppercase() } else { text })
-            }
+            'g' if is_number && !is_whole => written(value),
             'q' if value.as_str().is_some() => quoted(&self.cut(&written(value))),
             't' if value.kind() == ValueKind::Bool => written(value),
+            'T' => kind(value).to_owned(),
             letter if value.is_none() || value.is_undefined() => format!("%!{letter}(<nil>)"),
-            letter => {
-                let shown = self.padded(self.cut_text(value), is_number);
-                return format!("%!{letter}({}={shown})", kind(value));
-            }
+            letter => format!("%!{letter}({}={})", kind(value), written(value)),
         };
         self.padded(said, is_number)
-    }
-
-    fn cut_text(&self, value: &Value) -> String {
-        match value.as_str() {
-            Some(text) => self.cut(text),
-            None => written(value),
-        }
-    }
-
-    fn with_exponent(&self, letter: char, number: f64) -> String {
-        let said = format!("{number:.*e}", self.digits.unwrap_or(6));
-        let (digits, exponent) = said.split_once('e').unwrap_or((&said, "0"));
-        let (sign, exponent) = match exponent.strip_prefix('-') {
-            Some(exponent) => ('-', exponent),
-            None => ('+', exponent),
-        };
-        format!("{digits}{letter}{sign}{exponent:0>2}")
     }
 
     fn cut(&self, text: &str) -> String {
@@ -205,6 +157,6 @@ impl GoVerb {
     }
 }
 
-fn sign_of(value: &Value) -> char {
-    u32::try_from(number(value)).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')
+fn is_list(value: &Value) -> bool {
+    matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)
 }

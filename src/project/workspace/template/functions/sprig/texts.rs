@@ -1,6 +1,5 @@
 //! Texts, paths and URLs.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use minijinja::{Error, Value};
 
 use super::super::{go::written, texts::quoted, wrong};
@@ -8,15 +7,6 @@ use super::{GoFunction, MOST, arg, entries, is_nothing, items, text, whole};
 
 pub(super) const TABLE: &[GoFunction] = &[
     ("hello", |_| Ok(Value::from("Hello!"))),
-    ("title", |all| Ok(Value::from(titled(&text(all, 0))))),
-    ("catLines", |all| Ok(Value::from(text(all, 0).replace("\r\n", " ").replace('\n', " ")))),
-    ("splitLines", |all| {
-        let whole_text = text(all, 0).replace("\r\n", "\n");
-        Ok(Value::from(whole_text.split('\n').map(Value::from).collect::<Vec<_>>()))
-    }),
-    ("splitList", |all| Ok(Value::from(pieces(&text(all, 1), &text(all, 0), None)))),
-    ("split", |all| Ok(numbered(&pieces(&text(all, 1), &text(all, 0), None)))),
-    ("b64dec", |all| Ok(Value::from(of_base64(&text(all, 0))))),
     ("trunc", |all| Ok(Value::from(truncated(whole(all, 0), &text(all, 1))))),
     ("substr", |all| Ok(Value::from(part(whole(all, 0), whole(all, 1), &text(all, 2))))),
     ("repeat", |all| {
@@ -37,17 +27,22 @@ pub(super) const TABLE: &[GoFunction] = &[
     ("b32enc", |all| Ok(Value::from(base32(text(all, 0).as_bytes())))),
     ("b32dec", |all| Ok(Value::from(of_base32(&text(all, 0))))),
     ("toString", |all| Ok(Value::from(text(all, 0)))),
-    ("toStrings", |all| Ok(Value::from(texts(&arg(all, 0))))),
-    ("join", |all| Ok(Value::from(texts(&arg(all, 1)).join(&text(all, 0))))),
+    ("toStrings", |all| Ok(Value::from(texts(&arg(all, 0))?))),
+    ("join", |all| Ok(Value::from(texts(&arg(all, 1))?.join(&text(all, 0))))),
     ("splitn", |all| {
-        let most = usize::try_from(whole(all, 1)).ok();
-        Ok(numbered(&pieces(&text(all, 2), &text(all, 0), most)))
+        let (whole_text, sign) = (text(all, 2), text(all, 0));
+        let parts: Vec<&str> = match usize::try_from(whole(all, 1)) {
+            Ok(most) => whole_text.splitn(most, sign.as_str()).collect(),
+            Err(_) => whole_text.split(sign.as_str()).collect(),
+        };
+        let numbered = parts.iter().enumerate().map(|(at, part)| (format!("_{at}"), *part));
+        Ok(Value::from_pairs(numbered))
     }),
     ("shellQuote", |all| Ok(Value::from(shell_quoted(&text(all, 0))))),
     ("q", |all| Ok(Value::from(shell_quoted(&text(all, 0))))),
-    ("html", |all| Ok(Value::from(replaced(&escapable(all), HTML)))),
-    ("js", |all| Ok(Value::from(replaced(&escapable(all), JS)))),
-    ("urlquery", |all| Ok(Value::from(url_encoded(&escapable(all))))),
+    ("html", |all| Ok(Value::from(replaced(&text(all, 0), HTML)))),
+    ("js", |all| Ok(Value::from(replaced(&text(all, 0), JS)))),
+    ("urlquery", |all| Ok(Value::from(url_encoded(&text(all, 0))))),
     ("regexQuoteMeta", |all| Ok(Value::from(meta_quoted(&text(all, 0))))),
     ("osIsAbs", |all| Ok(Value::from(text(all, 0).starts_with('/')))),
     ("joinEnv", |all| {
@@ -74,14 +69,6 @@ const JS: &[(char, &str)] = &[
     ('=', "\\u003D"),
     ('\n', "\\u000A"),
 ];
-
-/// What is to be escaped.
-fn escapable(all: &[Value]) -> String {
-    match arg(all, 0).is_none() || arg(all, 0).is_undefined() {
-        true => "<no value>".to_owned(),
-        false => text(all, 0),
-    }
-}
 
 fn replaced(text: &str, table: &[(char, &str)]) -> String {
     let sign = |sign: char| {
@@ -111,91 +98,27 @@ fn each(all: &[Value], say: impl Fn(&Value) -> String) -> String {
     all.iter().filter(is_there).map(say).collect::<Vec<_>>().join(" ")
 }
 
-/// The parts of a text, at most `most` of them; each sign is one where nothing is between them.
-fn pieces(text: &str, sign: &str, most: Option<usize>) -> Vec<String> {
-    if !sign.is_empty() {
-        return match most {
-            Some(most) => text.splitn(most, sign).map(str::to_owned).collect(),
-            None => text.split(sign).map(str::to_owned).collect(),
-        };
+fn texts(value: &Value) -> Result<Vec<String>, Error> {
+    match value.as_str() {
+        Some(text) => Ok(vec![text.to_owned()]),
+        None if value.kind() == minijinja::value::ValueKind::Number => Ok(vec![written(value)]),
+        None => Ok(items(std::slice::from_ref(value), 0)?.iter().map(written).collect()),
     }
-    let mut left = text;
-    let mut parts = Vec::new();
-    while let Some(first) = left.chars().next() {
-        let is_last = most.is_some_and(|most| parts.len() + 1 >= most);
-        let (part, rest) = left.split_at(if is_last { left.len() } else { first.len_utf8() });
-        parts.push(part.to_owned());
-        left = rest;
-    }
-    parts
-}
-
-fn numbered(parts: &[String]) -> Value {
-    let parts = parts.iter().enumerate();
-    Value::from_pairs(parts.map(|(at, part)| (format!("_{at}"), part.as_str())))
-}
-
-/// Every word with a great letter at its beginning.
-fn titled(text: &str) -> String {
-    let is_gap = |sign: char| match sign.is_ascii() {
-        true => !sign.is_ascii_alphanumeric() && sign != '_',
-        false => !sign.is_alphanumeric() && sign.is_whitespace(),
-    };
-    let mut is_first = true;
-    let mut said = String::new();
-    for sign in text.chars() {
-        match is_first {
-            true => said.extend(sign.to_uppercase()),
-            false => said.push(sign),
-        }
-        is_first = is_gap(sign);
-    }
-    said
-}
-
-/// What Base64 stands for, or what Go says of it.
-fn of_base64(text: &str) -> String {
-    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
-    let bare: String = text.chars().filter(|sign| !matches!(sign, '\n' | '\r')).collect();
-    let wrong_at = |at: usize| format!("illegal base64 data at input byte {at}");
-    match BASE64_STANDARD.decode(&bare) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(_) => {
-            let first = bare.bytes().position(|byte| !is_sign(byte));
-            wrong_at(first.unwrap_or(bare.len() / 4 * 4))
-        }
-    }
-}
-
-/// The texts that a value is a list of; what is no list is the only one.
-fn texts(value: &Value) -> Vec<String> {
-    match items(std::slice::from_ref(value), 0) {
-        Ok(items) => {
-            let is_there = |one: &&Value| !one.is_none() && !one.is_undefined();
-            items.iter().filter(is_there).map(written).collect()
-        }
-        Err(_) => vec![written(value)],
-    }
-}
-
-/// A part of a text by its bytes, as Go cuts.
-fn cut(text: &str, from: usize, to: usize) -> String {
-    let bytes = text.as_bytes().get(from..to).unwrap_or_default();
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn truncated(length: i64, text: &str) -> String {
     let count = usize::try_from(length.unsigned_abs()).unwrap_or(usize::MAX);
+    let signs = text.chars();
     match length < 0 {
-        true => cut(text, text.len().saturating_sub(count), text.len()),
-        false => cut(text, 0, text.len().min(count)),
+        true => signs.skip(text.chars().count().saturating_sub(count)).collect(),
+        false => signs.take(count).collect(),
     }
 }
 
 fn part(start: i64, end: i64, text: &str) -> String {
     let from = usize::try_from(start).unwrap_or(0);
-    let to = usize::try_from(end).unwrap_or(usize::MAX).min(text.len());
-    cut(text, from, to)
+    let to = usize::try_from(end).unwrap_or(usize::MAX);
+    text.chars().take(to).skip(from).collect()
 }
 
 fn adler32(text: &str) -> u32 {
@@ -286,19 +209,8 @@ fn expanded(text: &str, env: &[(String, Value)]) -> String {
             }
             None => {
                 let end = after.find(|c| !is_part(c)).unwrap_or(after.len());
-                // `$$`, `$*` and others are variables too, which nobody sets.
-                let is_special = end == 0 && after.starts_with(|c| "*#$@!?-".contains(c));
-                match (is_special, end) {
-                    (true, _) => &after[1..],
-                    (false, 0) => {
-                        said.push('$');
-                        after
-                    }
-                    (false, end) => {
-                        said.push_str(&value(&after[..end]));
-                        &after[end..]
-                    }
-                }
+                said.push_str(&if end == 0 { "$".into() } else { value(&after[..end]) });
+                &after[end..]
             }
         };
     }
@@ -344,21 +256,7 @@ fn joined_url(parts: &[String]) -> String {
     }
     let slash = if host.is_empty() && !path.starts_with('/') { "" } else { "/" };
     let end = if ends_with_slash && !names.is_empty() { "/" } else { "" };
-    format!("{host}{slash}{}{end}", escaped_path(&names.join("/")))
-}
-
-/// A path as a URL has it; what is so already stays as it is.
-fn escaped_path(path: &str) -> String {
-    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/$&+,:;=@".contains(&byte);
-    let is_url = |byte: u8| is_sign(byte) || b"!'()*[]%".contains(&byte);
-    if path.bytes().all(is_url) {
-        return path.to_owned();
-    }
-    let sign = |byte: u8| match is_sign(byte) {
-        true => char::from(byte).into(),
-        false => format!("%{byte:02X}"),
-    };
-    path.bytes().map(sign).collect()
+    format!("{host}{slash}{}{end}", names.join("/"))
 }
 
 fn parsed_url(text: &str) -> Value {

@@ -1,31 +1,21 @@
 //! Times and durations.
 
-use std::path::Path;
-
-use jiff::{SignedDuration, Timestamp, Zoned, civil, tz::TimeZone};
-use minijinja::Value;
+use jiff::{SignedDuration, Timestamp, Zoned, civil, fmt::strtime, tz::TimeZone};
+use minijinja::{Error, Value};
 
 use super::super::{codes::time, wrong};
-use super::{GoFunction, arg, layout, number, text};
-use crate::disk;
+use super::{GoFunction, arg, number, text};
 
 pub(super) const TABLE: &[GoFunction] = &[
-    ("date", |all| Ok(shown(&text(all, 0), &at(&arg(all, 1))))),
-    ("dateInZone", |all| Ok(shown(&text(all, 0), &in_zone(&at(&arg(all, 1)), &text(all, 2))))),
-    ("date_in_zone", |all| Ok(shown(&text(all, 0), &in_zone(&at(&arg(all, 1)), &text(all, 2))))),
-    ("htmlDate", |all| Ok(shown("2006-01-02", &at(&arg(all, 0))))),
-    ("htmlDateInZone", |all| Ok(shown("2006-01-02", &in_zone(&at(&arg(all, 0)), &text(all, 1))))),
+    ("date", |all| shown(&text(all, 0), &arg(all, 1))),
+    ("dateInZone", |all| shown(&text(all, 0), &arg(all, 1))),
+    ("date_in_zone", |all| shown(&text(all, 0), &arg(all, 1))),
+    ("htmlDate", |all| shown("2006-01-02", &arg(all, 0))),
+    ("htmlDateInZone", |all| shown("2006-01-02", &arg(all, 0))),
     ("dateModify", |all| Ok(later(&text(all, 0), &arg(all, 1)))),
     ("date_modify", |all| Ok(later(&text(all, 0), &arg(all, 1)))),
     ("must_date_modify", |all| Ok(later(&text(all, 0), &arg(all, 1)))),
-    ("toDate", |all| {
-        Ok(Value::from(written(&read(&text(all, 0), &text(all, 1)).unwrap_or(zero()))))
-    }),
-    ("mustToDate", |all| {
-        let (layout, text) = (text(all, 0), text(all, 1));
-        let read = read(&layout, &text).map(|at| Value::from(written(&at)));
-        read.ok_or_else(|| wrong(format!("`{text}` is not a time of the form `{layout}`")))
-    }),
+    ("toDate", |all| read(&text(all, 0), &text(all, 1)).map(|at| Value::from(written(&at)))),
     ("unixEpoch", |all| Ok(Value::from(at(&arg(all, 0)).timestamp().as_second().to_string()))),
     ("ago", |all| {
         let past = Timestamp::now().as_second() - at(&arg(all, 0)).timestamp().as_second();
@@ -46,43 +36,24 @@ fn at(value: &Value) -> Zoned {
     of_text.or_else(of_number).unwrap_or_else(|| Timestamp::now().to_zoned(TimeZone::UTC))
 }
 
-/// The same time in the time zone `name`; in UTC if there is none of this name.
-fn in_zone(at: &Zoned, name: &str) -> Zoned {
-    at.with_time_zone(zone(name).unwrap_or(TimeZone::UTC))
-}
-
-fn zone(name: &str) -> Option<TimeZone> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
-    if matches!(name, "" | "UTC" | "Local") || !name.chars().all(is_name) {
-        return None;
-    }
-    let path = Path::new("/usr/share/zoneinfo").join(name);
-    let bytes = disk::read_file(&path, 1 << 20).ok()?;
-    TimeZone::tzif(name, &bytes).ok()
-}
-
-/// A time in a form.
-fn shown(layout: &str, at: &Zoned) -> Value {
-    Value::from(layout::format(layout, at))
+fn shown(layout: &str, value: &Value) -> Result<Value, Error> {
+    let said = strtime::format(strftime(layout), &at(value));
+    said.map(Value::from).map_err(|error| wrong(format!("`{layout}` is not a form: {error}")))
 }
 
 /// A time as Go writes it.
 fn written(at: &Zoned) -> String {
-    let (text, zone) = (layout::format(GO, at), layout::zone_name(at));
-    format!("{text} {zone}")
+    at.strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
 }
 
-/// How Go writes a time, but for the name of its zone.
-const GO: &str = "2006-01-02 15:04:05.999999999 -0700";
-
-/// The time that nothing is.
-fn zero() -> Zoned {
-    let day = civil::date(1, 1, 1).to_zoned(TimeZone::UTC);
-    day.unwrap_or_else(|_| Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC))
-}
-
-fn read(layout: &str, text: &str) -> Option<Zoned> {
-    layout::parse(layout, text)
+fn read(layout: &str, text: &str) -> Result<Zoned, Error> {
+    let parsed = strtime::parse(strftime(layout), text).ok();
+    let parsed = parsed.and_then(|parts| {
+        let day = parts.to_date().ok()?;
+        let time = parts.to_time().unwrap_or(civil::Time::midnight());
+        day.to_datetime(time).to_zoned(TimeZone::UTC).ok()
+    });
+    parsed.ok_or_else(|| wrong(format!("`{text}` is not a time of the form `{layout}`")))
 }
 
 fn later(duration: &str, value: &Value) -> Value {
