@@ -9,7 +9,7 @@ use super::{
         template::GoTemplate,
     },
     Translator,
-    scope::{TaskfileScope, word},
+    scope::{TaskfileScope, as_printed, is_literal, word},
     task::{TranslatedTask, globs},
     yaml::Yaml,
 };
@@ -328,7 +328,14 @@ impl<'t> Translator<'t> {
                     );
                     continue;
                 }
-                VariableValue::Text(text) => draft.scope.text(text, &mut draft.wrong),
+                VariableValue::Text(text) => match as_printed(text) {
+                    Some(literal) if is_json && is_literal(text) => {
+                        with.put(&as_json(&variable.name.value), Yaml::text(literal));
+                        continue;
+                    }
+                    Some(literal) if draft.scope.globals.is_run() => literal,
+                    _ => draft.scope.text(text, &mut draft.wrong),
+                },
                 VariableValue::Empty => String::new(),
                 VariableValue::Ref(expression) => {
                     format!("{{{{ {} }}}}", draft.scope.expression(expression, &mut draft.wrong))

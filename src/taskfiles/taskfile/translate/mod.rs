@@ -338,6 +338,8 @@ impl Translator<'_> {
         match &variable.value {
             VariableValue::Ref(_) | VariableValue::List(_) | VariableValue::Map(_) => true,
             VariableValue::Empty | VariableValue::Sh(_) => is_known(),
+            // A number or flag keeps its kind: `false` is no text, which would count as yes.
+            VariableValue::Text(text) if self.globals.is_run() && scope::is_literal(text) => true,
             VariableValue::Text(text) => {
                 (text.text.is_empty() || text.text.contains("{{")) && is_known()
             }

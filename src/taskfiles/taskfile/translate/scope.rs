@@ -587,6 +587,12 @@ pub(in super::super) fn as_printed(scalar: &Scalar) -> Option<String> {
     }
 }
 
+/// Whether a scalar is a number or a flag.
+pub(super) fn is_literal(scalar: &Scalar) -> bool {
+    let plain = typed(&scalar.text).filter(|_| scalar.style == Quoting::Plain);
+    matches!(plain, Some(Yaml::Plain(text)) if !text.contains('N') && !text.contains("inf"))
+}
+
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let is_number = |part: &&str| part.chars().all(|c| c.is_ascii_digit());

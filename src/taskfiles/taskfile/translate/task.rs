@@ -465,7 +465,7 @@ impl<'t> Translator<'t> {
                 continue;
             }
             let value = match (&variable.value, scope.value(variable, dir, wrong)) {
-                (VariableValue::Text(_) | VariableValue::Empty, value) if !variable.secret => value,
+                (_, value @ (Yaml::Text(_) | Yaml::Plain(_))) if !variable.secret => value,
                 (_, value) => {
                     let own = format!("{}_of_env", word(name).to_lowercase());
                     extra.push((own.clone(), value));
