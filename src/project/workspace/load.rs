@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    LoadInputs, Subsystem, Workspace, WrittenText, deploy,
+    Deploy, LoadInputs, Subsystem, Workspace, WrittenText, deploy,
     documents::{Documents, Parsed, ParsedSpec},
     files::{SpecFile, Specs},
     graph, image,
@@ -183,10 +183,7 @@ fn resolve(
     }
 
     let contents = documents.contents(&included);
-    let deploys = drafts
-        .iter_mut()
-        .filter_map(|draft| Some((draft.name.clone(), draft.deploy.take()?.deploy?)));
-    let deploys = deploys.collect();
+    let deploys = deploys(&mut drafts);
     let mut subsystems = subsystems(drafts)?;
     let images = subsystems.values_mut().filter_map(|subsystem| subsystem.image.as_mut());
     image::with_platforms(images, &settings.platforms);
@@ -301,6 +298,12 @@ fn names<'n>(listed: &'n Specs, drafts: &'n [SubsystemDraft]) -> Vec<&'n str> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// How those are deployed that say so.
+fn deploys(drafts: &mut [SubsystemDraft]) -> BTreeMap<Name, Deploy> {
+    let own = |draft: &mut SubsystemDraft| Some((draft.name.clone(), draft.deploy.take()?.deploy?));
+    drafts.iter_mut().filter_map(own).collect()
 }
 
 fn subsystems(drafts: Vec<SubsystemDraft>) -> Result<BTreeMap<Name, Subsystem>, Fault> {
