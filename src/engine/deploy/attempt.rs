@@ -320,7 +320,6 @@ impl Deployer<'_> {
 
     /// What is looked at.
     pub(super) fn health_target(
-        &self,
         order: &DeployOrder<'_>,
         gate: &HealthGate,
     ) -> Result<String, Fault> {
@@ -339,7 +338,7 @@ impl Deployer<'_> {
         frame: &CommandFrame,
         gate: &HealthGate,
     ) -> Result<(), Fault> {
-        let target = self.health_target(order, gate)?;
+        let target = Self::health_target(order, gate)?;
         let not_healthy = |why: String| {
             Fault::new(Kind::Failed, format!("{} is not healthy", order.label())).because(why)
         };

@@ -54,7 +54,7 @@ impl Deployer<'_> {
         frame: &CommandFrame,
         gate: &HealthGate,
     ) -> Result<(), Fault> {
-        let target = self.health_target(order, gate)?;
+        let target = Self::health_target(order, gate)?;
         let mut left = gate.retries;
         loop {
             let Err(why) = self.look_once(order, frame, gate, &target).await? else {

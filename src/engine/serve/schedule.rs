@@ -77,8 +77,8 @@ impl Scheduler {
                 schedule.name, schedule.text
             );
             // Told when it begins, and not for each turn.
-            if !self.told.contains_key(&format!("{} {}", schedule.name, schedule.text)) {
-                self.told.insert(format!("{} {}", schedule.name, schedule.text), String::new());
+            let turns = format!("{} {}", schedule.name, schedule.text);
+            if self.told.insert(turns, String::new()).is_none() {
                 (self.tell)("schedule", None, &text);
             }
             next = Some(next.map_or(turn.timestamp(), |it| it.min(turn.timestamp())));
