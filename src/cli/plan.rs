@@ -45,7 +45,7 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, CliError> 
     let deployments = deploy::planned(session, workspaces.any(), &names)?;
     let beside = PlannedBeside { images: images::seen(session, &images)?, deployments };
     let request = RunRequest { workspaces, names: &names, publish: Publish::AsUsual };
-    plan_with(session, &request, beside, fresh.unwrap_or_default())
+    plan_with(session, &request, &beside, fresh.unwrap_or_default())
 }
 
 /// What a plan says of other things than artifacts.
@@ -72,14 +72,14 @@ pub(super) fn plan_of(
     images: &BTreeSet<Name>,
 ) -> Result<u8, CliError> {
     let beside = PlannedBeside { images: images::seen(session, images)?, ..Default::default() };
-    plan_with(session, request, beside, Vec::new())
+    plan_with(session, request, &beside, Vec::new())
 }
 
 /// [`plan_of`], where others are `fresh`.
 fn plan_with(
     session: &Session,
     request: &RunRequest<'_>,
-    beside: PlannedBeside,
+    beside: &PlannedBeside,
     fresh: Vec<ArtifactReport>,
 ) -> Result<u8, CliError> {
     let (probed, stores) = probe_only(session, request)?;
@@ -91,7 +91,7 @@ fn plan_with(
     plan.settled.extend(fresh.into_iter().filter(|report| !looked_at.contains(&report.id)));
     plan.settled.sort_by(|a, b| a.id.cmp(&b.id));
     let publishes_to = stores.all.first().map(|store| store.url()).unwrap_or_default();
-    let code = show(session, &plan, &refused, &beside, publishes_to)?;
+    let code = show(session, &plan, &refused, beside, publishes_to)?;
     // Who asks for a release gets an error instead of it.
     let asked = refused.first().map(|(_, why)| why);
     let of_image = beside.images.iter().filter(|seen| seen.is_versioned).find_map(Seen::fault);
