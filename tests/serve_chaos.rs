@@ -36,7 +36,7 @@ fn all(server: &Serving) -> Vec<Value> {
         let path = format!("/v1/deployments?order=OLDEST_FIRST&page_size=1000&page_token={token}");
         let page = server.get(&path);
         found.extend(page["deployments"].as_array().cloned().unwrap_or_default());
-        token = page["next_page_token"].as_str().unwrap_or_default().to_owned();
+        page["next_page_token"].as_str().unwrap_or_default().clone_into(&mut token);
         if token.is_empty() {
             return found;
         }
