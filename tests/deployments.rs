@@ -92,7 +92,7 @@ fn a_plan_says_what_would_be_deployed_where() {
     sandbox
         .forge("plan")
         .succeeds()
-        .says("test         api        v2       deployed   v1 runs there");
+        .says("test         api        v2       deployed  v1 runs there");
 }
 
 #[test]
