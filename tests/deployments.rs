@@ -75,7 +75,7 @@ fn a_plan_says_what_would_be_deployed_where() {
     };
     let nothing = [
         "test deployed: nothing runs there",
-        "production refused: nothing runs there; v1 has to succeed in test first",
+        "production refused: nothing runs there; api v1 has not succeeded in test",
     ];
     assert_eq!(rows(&sandbox), nothing);
     assert!(!sandbox.beside("data/deployments").exists(), "a plan writes nothing");
@@ -85,6 +85,11 @@ fn a_plan_says_what_would_be_deployed_where() {
         rows(&sandbox),
         ["test unchanged: v1 runs there", "production deployed: nothing runs there"]
     );
+    // Settings count as the digest does.
+    let spec = sandbox.read("subsystems/api.yml");
+    sandbox.write("subsystems/api.yml", &spec.replace("run: cp {{ files", "run: cp -f {{ files"));
+    assert_eq!(rows(&sandbox)[0], "test deployed: v1 runs there");
+    sandbox.write("subsystems/api.yml", &spec);
     // Whatever the shortcut of a run with nothing to do knows.
     sandbox.forge("ensure").succeeds();
     assert_eq!(rows(&sandbox).len(), 2);

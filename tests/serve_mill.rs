@@ -17,7 +17,7 @@ use std::{
 
 use async_trait::async_trait;
 use forge::{
-    model::{Fault, Kind},
+    model::Fault,
     process::{Cancel, ProcessId},
     reapi::ServerAddress,
     serve::{
@@ -86,9 +86,9 @@ impl JobStarter for Runners {
         let mut child =
             runner.spawn().map_err(|error| Fault::io("cannot start a runner", &error))?;
         let number = i32::try_from(child.id()).unwrap();
-        let found = ProcessId::find(number);
+        let found = ProcessId::find(number).unwrap_or_else(|| ProcessId::unknown(number));
         std::thread::spawn(move || child.wait());
-        found.ok_or_else(|| Fault::new(Kind::Failed, "the runner ended at once"))
+        Ok(found)
     }
 }
 

@@ -89,7 +89,7 @@ fn drift_is_told_and_not_mended() {
     sandbox.forge("drift test").succeeds().says("api v1 in test is as deployment 1 left it");
     std::fs::remove_file(sandbox.path("test.sh")).unwrap();
     let run = sandbox.forge("drift test --json").exits(1);
-    run.says("the smoke test of api v1 fails now")
+    run.says("the smoke test of api v1 failed")
         .says("`forge deploy test api --force` deploys it again");
     let document: Value = run.json();
     assert_eq!((&document["ok"], &document["drift"][0]["drifted"]), (&json!(false), &json!(true)));

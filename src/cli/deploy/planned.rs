@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
-    deploy::{DeployHistory, Journal, Ledger},
+    deploy::{DeployHistory, DeployOutlook, Journal, Ledger, OutlookRequest},
     model::{Fault, Name},
     report::{Align, Cell, Role, Table},
     workspace::{DeployEnvironment, Workspace},
@@ -38,18 +38,24 @@ pub(in super::super) fn planned(
         return Ok(Vec::new());
     }
     let history = known_history(session, workspace)?;
+    let request = history.as_ref().map(|history| OutlookRequest {
+        workspace,
+        history,
+        names,
+        variables: session.host.environment(),
+        surroundings: session.surroundings(),
+    });
     let mut all = Vec::new();
     for environment in lasting {
         for name in &deployed {
-            let version = workspace.subsystems[*name].version.as_str();
-            let (would_be, because) = match &history {
-                Some(history) => outlook(history, environment, name, version),
+            let (would_be, because) = match &request {
+                Some(request) => told(request, environment, name),
                 None => ("deployed", "`forge deployments` asks the host what runs there".into()),
             };
             all.push(PlannedDeployment {
                 environment: environment.name.clone(),
                 name: (*name).clone(),
-                version: version.to_owned(),
+                version: workspace.subsystems[*name].version.to_string(),
                 would_be,
                 because,
             });
@@ -70,33 +76,27 @@ fn known_history(session: &Session, workspace: &Workspace) -> Result<Option<Depl
     }
 }
 
-/// What would become of `name` at `version` in `environment`, and why.
-fn outlook(
-    history: &DeployHistory,
+/// What would become of `name` in `environment`, and why.
+fn told(
+    request: &OutlookRequest<'_>,
     environment: &DeployEnvironment,
     name: &Name,
-    version: &str,
 ) -> (&'static str, String) {
-    let place = environment.name.as_str();
-    let current = history.current(place, name.as_str()).map(|it| it.version.as_str());
-    let mut because = vec![match current {
-        Some(current) => format!("{current} runs there"),
+    let (place, history) = (environment.name.as_str(), request.history);
+    let mut because = vec![match history.current(place, name.as_str()) {
+        Some(current) => format!("{} runs there", current.version),
         None => "nothing runs there".to_owned(),
     }];
     because.extend(placement_notes(history, place, name.as_str()));
-    if history.holds(place, name.as_str()).iter().any(|hold| hold.version == version) {
-        return ("refused", because.join("; "));
-    }
-    if current == Some(version) {
-        return ("unchanged", because.join("; "));
-    }
-    let before = environment.after.as_deref().filter(|before| {
-        history.current(before, name.as_str()).is_none_or(|it| it.version != version)
-    });
-    if let Some(before) = before {
-        because.push(format!("{version} has to succeed in {before} first"));
-    }
-    (if before.is_some() { "refused" } else { "deployed" }, because.join("; "))
+    let would_be = match request.outlook(environment, name) {
+        DeployOutlook::Deployed => "deployed",
+        DeployOutlook::Unchanged => "unchanged",
+        DeployOutlook::Refused(why) => {
+            because.push(why);
+            "refused"
+        }
+    };
+    (would_be, because.join("; "))
 }
 
 /// The table of `all`.

@@ -173,16 +173,26 @@ impl Deployer<'_> {
         if order.destroys {
             return Ok(());
         }
-        for command in &order.deploy.smoke {
-            let ran = self.run(order, &frame, command).await;
-            ran.map_err(|fault| {
-                fault.within(format!("the smoke test of {} failed", order.label()))
-            })?;
-        }
+        self.smoke(order, &frame).await?;
         match &order.deploy.health {
             Some(gate) => self.health(order, &frame, gate).await,
             None => Ok(()),
         }
+    }
+
+    /// Runs the smoke tests.
+    pub(super) async fn smoke(
+        &self,
+        order: &DeployOrder<'_>,
+        frame: &CommandFrame,
+    ) -> Result<(), Fault> {
+        for command in &order.deploy.smoke {
+            let ran = self.run(order, frame, command).await;
+            ran.map_err(|fault| {
+                fault.within(format!("the smoke test of {} failed", order.label()))
+            })?;
+        }
+        Ok(())
     }
 
     /// Waits for the turn of the deployment `id`.

@@ -35,12 +35,7 @@ impl Deployer<'_> {
         frame.command.env.extend(identity.env);
         frame.command.secrets = self.host.secrets.with(&order.secrets);
         (frame.command.log, frame.command.streams) = (None, None);
-        for command in &order.deploy.smoke {
-            let ran = self.run(order, &frame, command).await;
-            ran.map_err(|fault| {
-                fault.within(format!("the smoke test of {} fails now", order.label()))
-            })?;
-        }
+        self.smoke(order, &frame).await?;
         match &order.deploy.health {
             Some(gate) => self.is_healthy_now(order, &frame, gate).await,
             None => Ok(()),

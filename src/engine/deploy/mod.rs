@@ -27,6 +27,7 @@ mod journal;
 mod ledger;
 mod notify;
 mod order;
+mod outlook;
 mod permission;
 mod prepare;
 mod preview;
@@ -50,6 +51,7 @@ pub use journal::Journal;
 pub use ledger::{Claim, Ledger, NewDeployment, Ticket};
 pub use notify::Notifier;
 pub use order::DeployOrder;
+pub use outlook::{DeployOutlook, OutlookRequest};
 pub use permission::{forbidden, may_deploy};
 pub use prepare::{DeployRequest, Obstacle, PreparedDeploys, missing_secrets, ordered, prepare};
 pub use preview::{

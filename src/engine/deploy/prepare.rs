@@ -250,16 +250,22 @@ impl<'w> Preflight<'_, 'w> {
         for obstacle in forbidden(&order, surroundings, self.history, &self.request.names) {
             self.obstacle(obstacle);
         }
-        let name = who.0.as_str();
-        let current = self.history.current(&environment.name, name);
-        let is_same = |it: &&Deployment| it.identity() == order.identity();
-        let doubt = self.history.doubt(&environment.name, name);
-        match current.filter(is_same).filter(|_| doubt.is_none() && !forced) {
+        match is_there(&order, self.history).filter(|_| !forced) {
             Some(current) => self.prepared.there.push(current.clone()),
             None => self.prepared.orders.push(order),
         }
         Ok(())
     }
+}
+
+/// The deployment that brought just what `order` would, if that runs there and nothing since then casts doubt on it.
+pub(super) fn is_there<'h>(
+    order: &DeployOrder<'_>,
+    history: &'h DeployHistory,
+) -> Option<&'h Deployment> {
+    let (place, name) = (order.environment.name.as_str(), order.name.as_str());
+    let current = history.current(place, name).filter(|it| it.identity() == order.identity());
+    current.filter(|_| history.doubt(place, name).is_none())
 }
 
 /// The secrets of `deploy` that `variables` do not have, each with what is wrong with it.
