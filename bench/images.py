@@ -1,10 +1,9 @@
 """Images: putting one together, and releasing six of which one has changed, at a real registry."""
 
 import shutil
-import subprocess
 from contextlib import contextmanager
 
-from material import MB, Programs, Workspace, free_port, wait_for
+from material import MB, Programs, Workspace, free_port, running
 from measure import Contender
 from scenarios import against, memory
 
@@ -29,14 +28,8 @@ def registry(folder):
     folder.mkdir(parents=True)
     config = folder / "config.yml"
     config.write_text(REGISTRY.format(folder=folder / "data", port=port))
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(["docker-registry", "serve", config], stdout=quiet, stderr=quiet)
-    try:
-        wait_for(port, process)
+    with running(["docker-registry", "serve", config], port):
         yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def images(bench):

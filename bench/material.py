@@ -144,11 +144,18 @@ def server(root, folder):
         command = [nginx, "-c", str(config), "-e", str(folder / "error.log")]
     else:
         command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "-d", str(root)]
+    with running(command, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(command, port):
+    """`command`, which listens at `port`, until it is not needed any more."""
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
     try:
         wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
         process.terminate()
         process.wait()

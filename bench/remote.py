@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-from material import MB, Programs, Workspace, free_port, server, wait_for
+from material import MB, Programs, Workspace, free_port, running, server
 from measure import Contender, fresh
 from scenarios import MIB, against, memory
 
@@ -23,14 +22,8 @@ def casd(folder):
     port = free_port()
     folder.mkdir(parents=True)
     command = ["buildbox-casd", "--bind", f"127.0.0.1:{port}", str(folder.resolve() / "data")]
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
-    try:
-        wait_for(port, process)
+    with running(command, port):
         yield f"grpc://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def remote(bench):

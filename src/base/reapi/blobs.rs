@@ -16,6 +16,34 @@ use crate::{disk::open_file, model::Sha256};
 
 /// Larger blobs are streams of their own, in bytes.
 pub(super) const MOST_OF_SMALL: u64 = 1 << 20;
+/// What a digest takes beside its bytes in a message, in bytes.
+const BESIDE: u64 = 100;
+
+/// Those of `blobs` that are streams of their own, and the others as messages of at most `limit` bytes carry them.
+pub(super) fn parcels<T>(
+    blobs: impl IntoIterator<Item = T>,
+    limit: u64,
+    size_of: impl Fn(&T) -> u64,
+) -> (Vec<T>, Vec<Vec<T>>) {
+    let (mut large, mut batches) = (Vec::new(), Vec::<Vec<T>>::new());
+    let mut room = 0;
+    for blob in blobs {
+        let size = size_of(&blob);
+        if size > MOST_OF_SMALL.min(limit / 2) {
+            large.push(blob);
+            continue;
+        }
+        match batches.last_mut().filter(|_| size <= room) {
+            Some(batch) => batch.push(blob),
+            None => {
+                batches.push(vec![blob]);
+                room = limit;
+            }
+        }
+        room = room.saturating_sub(size + BESIDE);
+    }
+    (large, batches)
+}
 
 /// SHA-256 and size of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,4 +145,28 @@ pub(super) fn sha256(found: &digest::Digest) -> Sha256 {
 
 pub(super) fn local(error: &io::Error) -> Trouble {
     Trouble::new(TroubleKind::Local, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn parcels_hold_everything_once_and_fit(
+            sizes in proptest::collection::vec(0..2 * MOST_OF_SMALL, 0..200),
+            limit in (1_u64 << 16)..(4 << 20),
+        ) {
+            let (large, batches) = parcels(sizes.iter().copied().enumerate(), limit, |it| it.1);
+            let mut all: Vec<_> = batches.iter().flatten().chain(&large).copied().collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, sizes.into_iter().enumerate().collect::<Vec<_>>());
+            for batch in &batches {
+                prop_assert!(!batch.is_empty());
+                prop_assert!(batch.iter().map(|it| it.1).sum::<u64>() <= limit);
+            }
+        }
+    }
 }

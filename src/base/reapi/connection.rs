@@ -27,7 +27,7 @@ use tonic::{
 use super::{
     ActionOutputs, BlobDigest, ConnectionSettings,
     trouble::{Trouble, TroubleKind, asked_delay, tries},
-    upload::UploadsUnderWay,
+    under_way::BlobsUnderWay,
 };
 
 /// How long a connection may take to be made.
@@ -51,7 +51,8 @@ pub struct Connection {
     most_at_once: AtomicU64,
     /// Whether the server takes and gives streams in zstd.
     compresses: AtomicBool,
-    uploads: UploadsUnderWay,
+    uploads: BlobsUnderWay,
+    downloads: BlobsUnderWay,
 }
 
 /// What executions are asked for and stopped with.
@@ -105,8 +106,17 @@ impl Connection {
         let (channel, waiting) = (endpoint.connect_lazy(), endpoint.connect_lazy());
         let most_at_once = AtomicU64::new(LIMIT - FRAME);
         let compresses = AtomicBool::new(false);
-        let uploads = UploadsUnderWay::default();
-        Ok(Self { settings, channel, waiting, metadata, most_at_once, compresses, uploads })
+        let (uploads, downloads) = (BlobsUnderWay::default(), BlobsUnderWay::default());
+        Ok(Self {
+            settings,
+            channel,
+            waiting,
+            metadata,
+            most_at_once,
+            compresses,
+            uploads,
+            downloads,
+        })
     }
 
     /// The address, as people write it.
@@ -136,8 +146,13 @@ impl Connection {
         self.compresses.load(Ordering::Relaxed)
     }
 
-    pub(super) fn uploads(&self) -> &UploadsUnderWay {
+    pub(super) fn uploads(&self) -> &BlobsUnderWay {
         &self.uploads
+    }
+
+    /// What comes at the moment, to where several look for it.
+    pub(super) fn downloads(&self) -> &BlobsUnderWay {
+        &self.downloads
     }
 
     pub(super) fn cas(&self) -> ContentAddressableStorageClient<Channel> {

@@ -1,7 +1,10 @@
 //! Reading blobs. Small ones come many in one message, others as a stream each, in zstd if the server has that; a
 //! stream that breaks goes on where it broke. What came is compared with its digest.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reapi_protocol::{google::bytestream::ReadRequest, reapi};
@@ -9,7 +12,7 @@ use ring::digest;
 
 use super::{
     BlobDigest, BlobSink, Connection,
-    blobs::{MOST_OF_SMALL, local, sha256},
+    blobs::{MOST_OF_SMALL, local, parcels, sha256},
     trouble::{Trouble, TroubleKind, tries},
 };
 
@@ -26,30 +29,43 @@ impl Connection {
         digests: impl IntoIterator<Item = BlobDigest>,
         sink: &dyn BlobSink,
     ) -> Result<(), Trouble> {
-        let limit = self.most_at_once();
-        let is_small = |digest: &BlobDigest| digest.size <= MOST_OF_SMALL.min(limit / 2);
-        let (small, large): (Vec<_>, Vec<_>) = digests.into_iter().partition(is_small);
-        let mut parcels: Vec<Vec<BlobDigest>> = large.into_iter().map(|one| vec![one]).collect();
-        let (mut some, mut size) = (Vec::new(), 0);
-        for digest in small {
-            if size + digest.size > limit {
-                parcels.push(std::mem::take(&mut some));
-                size = 0;
-            }
-            // Each has a digest beside its bytes.
-            size += digest.size + 100;
-            some.push(digest);
-        }
-        parcels.push(some);
+        let (large, batches) = parcels(digests, self.most_at_once(), |digest| digest.size);
+        let parcels: Vec<_> = large.into_iter().map(|one| vec![one]).chain(batches).collect();
         let reads = parcels.into_iter().map(|parcel| async move {
             match parcel.as_slice() {
-                [] => Ok(()),
                 [one] => self.read_into(*one, sink).await,
                 several => self.read_batch(several, sink).await,
             }
         });
         let reads: Vec<_> = reads.collect();
         stream::iter(reads).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
+    }
+
+    /// Reads what `missing` names into a `sink` that others fill as well: what one of them reads, the others wait for.
+    ///
+    /// # Errors
+    /// As [`Self::read_all`].
+    pub async fn read_missing(
+        &self,
+        missing: &(dyn Fn() -> Vec<BlobDigest> + Sync),
+        sink: &dyn BlobSink,
+    ) -> Result<(), Trouble> {
+        let mut done = BTreeSet::new();
+        loop {
+            let mut left = missing();
+            left.retain(|digest| !done.contains(digest));
+            let claim = self.downloads().claim(&mut left, |digest| *digest);
+            // Since it was looked, somebody else may have been done with one.
+            let still = missing();
+            let wanted = claim.items.iter().copied().filter(|digest| still.contains(digest));
+            self.read_all(wanted, sink).await?;
+            done.extend(claim.items.iter().copied());
+            drop(claim);
+            if left.is_empty() {
+                return Ok(());
+            }
+            self.downloads().end_of(left.into_iter()).await;
+        }
     }
 
     async fn read_into(&self, digest: BlobDigest, sink: &dyn BlobSink) -> Result<(), Trouble> {

@@ -20,6 +20,7 @@ mod printing;
 mod settings;
 mod tree;
 mod trouble;
+mod under_way;
 mod upload;
 
 pub use action::{ActionOutput, ActionOutputs, RemoteAction};

@@ -10,6 +10,9 @@ use reapi_protocol::{google::bytestream::ReadRequest, reapi};
 
 use super::Connection;
 
+/// The most of a line that is waited for, in bytes.
+const MOST_OF_A_LINE: usize = 1 << 20;
+
 /// Takes lines that an action prints, and whether each is of its standard error.
 pub type PrintedSink<'a> = &'a (dyn Fn(&str, bool) + Sync);
 
@@ -76,7 +79,12 @@ impl<'a> PrintedStreams<'a> {
         };
         let pending = &mut self.pending[which];
         pending.extend_from_slice(&bytes);
-        let whole = pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = match pending.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => at + 1,
+            // Whoever ends no line does not fill this machine.
+            None if pending.len() > MOST_OF_A_LINE => pending.len(),
+            None => 0,
+        };
         let text: Vec<u8> = pending.drain(..whole).collect();
         self.passed[which] += text.len();
         if let Some(sink) = self.sink {

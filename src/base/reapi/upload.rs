@@ -5,18 +5,18 @@ use std::{
     collections::BTreeSet,
     io::Write,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use reapi_protocol::{google::bytestream::WriteRequest, reapi};
-use tokio::{io::AsyncReadExt, sync::Notify};
+use tokio::io::AsyncReadExt;
 
 use super::{
     BlobDigest, Connection, RemoteBlob,
-    blobs::MOST_OF_SMALL,
+    blobs::parcels,
     trouble::{Trouble, TroubleKind, tries},
 };
 
@@ -47,8 +47,12 @@ impl Connection {
             let mut missing = self.missing(left.iter().map(|blob| blob.digest)).await?;
             left.retain(|blob| missing.remove(&blob.digest));
             // Of many actions with the same inputs one sends them.
-            let claim = self.uploads().claim(&mut left);
-            let writes = self.parcels(&claim.blobs).into_iter().map(|parcel| async move {
+            let claim = self.uploads().claim(&mut left, |blob| blob.digest);
+            let blobs = claim.items.iter().copied();
+            let (large, batches) = parcels(blobs, self.most_at_once(), |blob| blob.digest.size);
+            let streams = large.into_iter().map(Parcel::Large);
+            let parcels: Vec<_> = streams.chain(batches.into_iter().map(Parcel::Small)).collect();
+            let writes = parcels.into_iter().map(|parcel| async move {
                 match parcel {
                     Parcel::Small(some) => self.write_batch(&some).await,
                     Parcel::Large(blob) => self.write_stream(blob).await,
@@ -56,35 +60,13 @@ impl Connection {
             });
             let writes: Vec<_> = writes.collect();
             stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
-            sent += claim.blobs.iter().map(|blob| blob.digest.size).sum::<u64>();
+            sent += claim.items.iter().map(|blob| blob.digest.size).sum::<u64>();
             drop(claim);
             if left.is_empty() {
                 return Ok(sent);
             }
-            self.uploads().end_of(&left).await;
+            self.uploads().end_of(left.iter().map(|blob| blob.digest)).await;
         }
-    }
-
-    /// `blobs`, as few calls carry them.
-    fn parcels<'a>(&self, blobs: &[&'a RemoteBlob]) -> Vec<Parcel<'a>> {
-        let limit = self.most_at_once();
-        let is_small = |blob: &&RemoteBlob| blob.digest.size <= MOST_OF_SMALL.min(limit / 2);
-        let (small, large): (Vec<_>, Vec<_>) = blobs.iter().copied().partition(is_small);
-        let mut parcels: Vec<_> = large.into_iter().map(Parcel::Large).collect();
-        let (mut some, mut size) = (Vec::new(), 0);
-        for blob in small {
-            if size + blob.digest.size > limit {
-                parcels.push(Parcel::Small(std::mem::take(&mut some)));
-                size = 0;
-            }
-            // Each has a digest beside its bytes.
-            size += blob.digest.size + 100;
-            some.push(blob);
-        }
-        if !some.is_empty() {
-            parcels.push(Parcel::Small(some));
-        }
-        parcels
     }
 
     /// Those of `digests` that the server lacks. The empty blob is everywhere.
@@ -171,57 +153,6 @@ impl Connection {
             )),
             _ => Ok(()),
         }
-    }
-}
-
-/// The blobs that are on their way to a server, each sent by one caller.
-#[derive(Debug, Default)]
-pub(super) struct UploadsUnderWay {
-    digests: Mutex<BTreeSet<BlobDigest>>,
-    ended: Notify,
-}
-
-/// Blobs that one caller sends, until it is dropped.
-struct UploadClaim<'a, 'b> {
-    uploads: &'a UploadsUnderWay,
-    blobs: Vec<&'b RemoteBlob>,
-}
-
-impl UploadsUnderWay {
-    /// Takes those of `left` that nobody sends at the moment.
-    fn claim<'a, 'b>(&'a self, left: &mut Vec<&'b RemoteBlob>) -> UploadClaim<'a, 'b> {
-        let mut digests = self.digests();
-        let free = |blob: &mut &RemoteBlob| digests.insert(blob.digest);
-        let blobs = left.extract_if(.., free).collect();
-        UploadClaim { uploads: self, blobs }
-    }
-
-    /// Waits until none of `blobs` is on its way, whatever became of it.
-    async fn end_of(&self, blobs: &[&RemoteBlob]) {
-        loop {
-            let mut ended = std::pin::pin!(self.ended.notified());
-            // From here on none is missed.
-            ended.as_mut().enable();
-            if !blobs.iter().any(|blob| self.digests().contains(&blob.digest)) {
-                return;
-            }
-            ended.await;
-        }
-    }
-
-    fn digests(&self) -> MutexGuard<'_, BTreeSet<BlobDigest>> {
-        self.digests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for UploadClaim<'_, '_> {
-    fn drop(&mut self) {
-        let mut digests = self.uploads.digests();
-        for blob in &self.blobs {
-            digests.remove(&blob.digest);
-        }
-        drop(digests);
-        self.uploads.ended.notify_waiters();
     }
 }
 

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{RemoteCache, WorkerOrder, files::IntoCache};
+use super::{
+    RemoteCache, WorkerOrder,
+    files::{IntoCache, missing_of},
+};
 use crate::{
     cache::IncomingOutputs,
     model::{Fault, Kind, Sha256},
@@ -98,13 +101,10 @@ impl RemoteCache {
             _ => None,
         });
         let sizes: BTreeMap<Sha256, u64> = digests.collect();
+        let missing = || missing_of(incoming, &sizes);
         let mut patience = ServerPatience::new(connection);
         let taken = loop {
-            let wanted = incoming.missing().into_iter().map(|sha256| {
-                let size = sizes.get(&sha256).copied().unwrap_or_default();
-                BlobDigest { sha256, size }
-            });
-            let taken = connection.read_all(wanted.collect::<Vec<_>>(), &IntoCache(incoming)).await;
+            let taken = connection.read_missing(&missing, &IntoCache(incoming)).await;
             if !patience.is_for(taken.as_ref().err()).await {
                 break taken;
             }

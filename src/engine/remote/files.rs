@@ -8,7 +8,7 @@ use std::{
 use crate::{
     cache::IncomingOutputs,
     disk::Folder,
-    model::BinaryName,
+    model::{BinaryName, Sha256},
     reapi::{BlobDigest, BlobSink},
 };
 
@@ -48,6 +48,16 @@ impl BlobSink for NamedFiles<'_> {
         }
         Ok(())
     }
+}
+
+/// What of `incoming` the user's cache does not have, by the `sizes` that the server says.
+pub(super) fn missing_of(
+    incoming: &IncomingOutputs<'_>,
+    sizes: &BTreeMap<Sha256, u64>,
+) -> Vec<BlobDigest> {
+    let size = |sha256: &Sha256| sizes.get(sha256).copied().unwrap_or_default();
+    let missing = incoming.missing().into_iter();
+    missing.map(|sha256| BlobDigest { size: size(&sha256), sha256 }).collect()
 }
 
 /// Files that come into the user's cache.

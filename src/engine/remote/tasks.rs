@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     RemoteCache,
-    files::IntoCache,
+    files::{IntoCache, missing_of},
     keep::TURNS,
     lookup::{Miss, read_output},
 };
@@ -98,7 +98,6 @@ impl RemoteCache {
     ) -> Result<(), Miss> {
         let sizes: BTreeMap<Sha256, u64> =
             outputs.files.iter().map(|file| (file.digest.sha256, file.digest.size)).collect();
-        let mut wanted = Vec::new();
         let mut left = incoming.limit();
         for sha256 in incoming.missing() {
             let size = *sizes
@@ -107,9 +106,9 @@ impl RemoteCache {
             left = left
                 .checked_sub(size)
                 .ok_or_else(|| Miss::Wrong("its files are more than a task may make".into()))?;
-            wanted.push(BlobDigest { sha256, size });
         }
-        let taken = connection.read_all(wanted, &IntoCache(incoming)).await;
+        let missing = || missing_of(incoming, &sizes);
+        let taken = connection.read_missing(&missing, &IntoCache(incoming)).await;
         taken.map_err(|trouble| self.miss(&trouble))
     }
 
